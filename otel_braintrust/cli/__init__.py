@@ -1,5 +1,6 @@
-"""The command `otel-braintrust`: JSON on stdout, words on stderr, exit status 0, 1 (it failed) or 2 (it was asked wrongly).
+"""The command `otel-braintrust`: JSON on stdout, words on stderr.
 
+The exit status is 0, 1 (it failed) or 2 (it was asked wrongly).
 Importing this package imports none of the extras, so that a missing one is told in one line.
 """
 
@@ -42,11 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except ModuleNotFoundError as error:
         extra = _extra_of(error.name or "")
-        if extra is None:
-            raise
+        package = f"otel-braintrust[{extra}]" if extra else error.name
         print(
-            f"otel-braintrust: the module {error.name} is missing: "
-            f"pip install 'otel-braintrust[{extra}]'",
+            f"otel-braintrust: the module {error.name} is missing: pip install '{package}'",
             file=sys.stderr,
         )
         status = 1

@@ -11,7 +11,7 @@ import typer
 
 from otel_braintrust import __version__
 from otel_braintrust.cli import translate
-from otel_braintrust.cli.failure import ASKED_WRONGLY, FAILED, Failure
+from otel_braintrust.cli.failure import ASKED_WRONGLY, FAILED, CommandError
 
 PROGRAM = "otel-braintrust"
 
@@ -27,7 +27,7 @@ def application() -> typer.Typer:
     """Build the application with each command registered."""
     app = typer.Typer(
         name=PROGRAM,
-        help="OpenTelemetry spans as Braintrust rows: translate, send, read, rate, see them locally.",
+        help="OpenTelemetry spans as Braintrust rows: translate, send, read and rate them.",
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -66,8 +66,8 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(application())
     try:
         status = command.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
-    except Failure as failure:
-        return _tell(str(failure), failure.exit_status)
+    except CommandError as error:
+        return _tell(str(error), error.exit_status)
     except _ClickException as error:
         return _tell(_usage(error), ASKED_WRONGLY)
     except typer.Abort:

@@ -6,7 +6,7 @@ FAILED = 1
 ASKED_WRONGLY = 2
 
 
-class Failure(Exception):
+class CommandError(Exception):
     """A command stops: one line for stderr, and the exit status.
 
     Args:

@@ -31,7 +31,7 @@ def translate(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="OTLP traces and logs: JSON (one document, or one a line) or protobuf, also gzipped; - is stdin.",
+            help="OTLP traces and logs, JSON or protobuf, gzipped or not; - is stdin.",
         ),
     ],
 ) -> None:
@@ -42,15 +42,7 @@ def translate(
     """
     from otel_braintrust.traces import TraceAssembler
 
-    telemetry: list[Telemetry] = []
-    broken = 0
-    for name in files:
-        try:
-            telemetry.append(read_telemetry(name))
-        except ValueError as error:
-            broken += 1
-            print(f"otel-braintrust: {_label(name)}: {error}", file=sys.stderr)
-
+    telemetry = [found for name in files if (found := _read_or_tell(name)) is not None]
     spans = [span for found in telemetry for span in found.spans]
     # All files are one batch: nothing in it may be forgotten for its age or the number of spans.
     assembler = TraceAssembler(max_spans=max(1, len(spans)) * 2, max_age_s=math.inf)
@@ -62,7 +54,7 @@ def translate(
         if assembled.row is not None:
             out.write(orjson.dumps(assembled.row, option=orjson.OPT_APPEND_NEWLINE))
     out.flush()
-    if broken:
+    if len(telemetry) < len(files):
         raise typer.Exit(ASKED_WRONGLY)
 
 
@@ -92,5 +84,11 @@ def read_telemetry(name: str) -> Telemetry:
     return decode(data)
 
 
-def _label(name: str) -> str:
-    return "stdin" if name == STDIN else name
+def _read_or_tell(name: str) -> Telemetry | None:
+    try:
+        return read_telemetry(name)
+    except ValueError as error:
+        label = "stdin" if name == STDIN else name
+        message = " ".join(str(error).split())
+        print(f"otel-braintrust: {label}: {message}", file=sys.stderr)
+        return None
