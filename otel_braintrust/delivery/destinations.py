@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from otel_braintrust.delivery.errors import (
     AuthenticationError,
@@ -14,8 +14,10 @@ from otel_braintrust.delivery.errors import (
     RequestError,
     ServerError,
 )
-from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.slugs import Slug, decode_slug
+
+if TYPE_CHECKING:  # settings read parents without paying for the import of requests
+    from otel_braintrust.delivery.http import Connection
 
 FORMS = (
     "project_id:<uuid>, project_name:<name>, experiment_id:<uuid>, or a span slug (span.export())"

@@ -1,0 +1,246 @@
+"""The table of options: argument, environment variable, type, default and meaning of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of the table: an option, where it is read from, and what it means."""
+
+    name: str
+    variable: str
+    kind: str
+    default: Any
+    meaning: str
+    in_file: bool = False
+    default_text: str = ""
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("api_key", "BRAINTRUST_API_KEY", "text", None, "API key", True),
+    Option(
+        "app_url",
+        "BRAINTRUST_APP_URL",
+        "address",
+        "https://www.braintrust.dev",
+        "App host: login and links",
+        True,
+    ),
+    Option(
+        "api_url",
+        "BRAINTRUST_API_URL",
+        "address",
+        None,
+        "API host: rows, projects, queries",
+        True,
+        "what the login says",
+    ),
+    Option(
+        "org_name",
+        "BRAINTRUST_ORG_NAME",
+        "text",
+        None,
+        "Organization, for a key that belongs to several",
+        True,
+        "the first",
+    ),
+    Option(
+        "parent",
+        "BRAINTRUST_PARENT",
+        "text",
+        None,
+        "Where spans go: `project_id:`, `project_name:`, `experiment_id:` or a span slug",
+        False,
+        "from the project",
+    ),
+    Option("project_id", "BRAINTRUST_PROJECT_ID", "text", None, "Project, by id", True),
+    Option("project", "BRAINTRUST_PROJECT", "text", None, "Project, by name", True, "Global"),
+    Option(
+        "http_timeout_s",
+        "BRAINTRUST_HTTP_TIMEOUT",
+        "seconds",
+        60.0,
+        "Longest time for one request and its whole answer",
+    ),
+    Option(
+        "max_request_bytes",
+        "BRAINTRUST_MAX_REQUEST_SIZE",
+        "count",
+        None,
+        "Most bytes in one request",
+        False,
+        "half of what the server takes",
+    ),
+    Option(
+        "max_request_rows",
+        "BRAINTRUST_DEFAULT_BATCH_SIZE",
+        "count",
+        100,
+        "Most rows in one request",
+    ),
+    Option(
+        "num_retries",
+        "BRAINTRUST_NUM_RETRIES",
+        "count or 0",
+        None,
+        "Most repetitions of a request",
+        False,
+        "no limit but the time",
+    ),
+    Option(
+        "max_retry_s",
+        "OTEL_BRAINTRUST_MAX_RETRY",
+        "seconds",
+        300.0,
+        "How long spans that cannot be delivered are tried again",
+    ),
+    Option(
+        "queue_size",
+        "BRAINTRUST_QUEUE_SIZE",
+        "count",
+        None,
+        "Most spans that wait to be sent; more are dropped and counted",
+        False,
+        "`OTEL_BSP_MAX_QUEUE_SIZE`, else 10000",
+    ),
+    Option(
+        "exit_timeout_s",
+        "OTEL_BRAINTRUST_EXIT_TIMEOUT",
+        "seconds or 0",
+        5.0,
+        "Longest time that shutdown and the end of the process wait for delivery",
+    ),
+    Option(
+        "disable_atexit_flush",
+        "BRAINTRUST_DISABLE_ATEXIT_FLUSH",
+        "switch",
+        False,
+        "Leave without sending what still waits when the process ends",
+    ),
+    Option(
+        "environment_type",
+        "BRAINTRUST_ENVIRONMENT_TYPE",
+        "text",
+        None,
+        "Kind of environment in `context.span_origin`, for instance `ci`",
+        True,
+    ),
+    Option(
+        "environment_name",
+        "BRAINTRUST_ENVIRONMENT_NAME",
+        "text",
+        None,
+        "Its name, for instance `github_actions`",
+        True,
+    ),
+)
+OPTION_BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def _read_text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError(f"text is needed, not {type(raw).__name__}")
+    return raw.strip()
+
+
+def _read_address(raw: Any) -> str:
+    text = _read_text(raw).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("an address like https://api.braintrust.dev")
+    return text
+
+
+def _read_number(raw: Any) -> float:
+    if isinstance(raw, bool):
+        return math.nan
+    try:
+        return float(raw)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _read_seconds(raw: Any) -> float:
+    number = _read_number(raw)
+    if not (0 < number < math.inf):
+        raise ValueError("a number of seconds above 0")
+    return number
+
+
+def _read_seconds_or_zero(raw: Any) -> float:
+    number = _read_number(raw)
+    if not (0 <= number < math.inf):
+        raise ValueError("a number of seconds, 0 or more")
+    return number
+
+
+def _read_count(raw: Any) -> int:
+    number = _read_number(raw)
+    if not (1 <= number < math.inf and number == int(number)):
+        raise ValueError("a whole number above 0")
+    return int(number)
+
+
+def _read_count_or_zero(raw: Any) -> int:
+    number = _read_number(raw)
+    if not (0 <= number < math.inf and number == int(number)):
+        raise ValueError("a whole number, 0 or more")
+    return int(number)
+
+
+def _read_switch(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    text = str(raw).strip().lower()
+    if text not in SWITCHES:
+        raise ValueError(f"one of {', '.join(SWITCHES)}")
+    return SWITCHES[text]
+
+
+SWITCHES: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "1", "yes", "y", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "n", "off"), False),
+}
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    "text": _read_text,
+    "address": _read_address,
+    "seconds": _read_seconds,
+    "seconds or 0": _read_seconds_or_zero,
+    "count": _read_count,
+    "count or 0": _read_count_or_zero,
+    "switch": _read_switch,
+}
+
+
+def options_markdown() -> str:
+    """The table of options as Markdown, for the README."""
+    lines = [
+        "| Argument | Environment variable | in `.env.braintrust` | Type | Default | Meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for option in OPTIONS:
+        default = option.default_text or _default_text(option.default)
+        in_file = "yes" if option.in_file else "no"
+        lines.append(
+            f"| `{option.name}` | `{option.variable}` | {in_file} | {option.kind} "
+            f"| {default} | {option.meaning} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _default_text(default: Any) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)
