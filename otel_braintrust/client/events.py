@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from otel_braintrust.ratings import FIVE_STARS, RatingScale
+from otel_braintrust.client.ratings import FIVE_STARS, RatingScale
 
 Check = Callable[[Any], "str | None"]
 
@@ -205,6 +205,7 @@ def _checked_feedback(item: Any, scale: RatingScale, name: str) -> dict[str, Any
         raise EventError(f"{name} has no id: name the row it is about")
     if not given.keys() & {"rating", "comment", "scores", "expected", "tags"}:
         raise EventError(f"{name} says nothing: give a rating, a comment, scores, expected or tags")
+    given = _with_numeric_scores(given)
     rating = given.pop("rating", None)
     if rating is None:
         return given
@@ -246,7 +247,19 @@ def _checked(event: Any, name: str) -> dict[str, Any]:
     if isinstance(event, Mapping):
         event = {field: value for field, value in event.items() if field not in SERVER_FIELDS}
     check_fields(event, EVENT_FIELDS, name)
-    return {**event, "id": event.get("id") or str(uuid.uuid4())}
+    checked = {**event, "id": event.get("id") or str(uuid.uuid4())}
+    return _with_numeric_scores(checked)
+
+
+def _with_numeric_scores(fields: dict[str, Any]) -> dict[str, Any]:
+    """Write true and false as 1 and 0: the API takes numbers, people write truths."""
+    scores = fields.get("scores")
+    if not scores:
+        return fields
+    numbers = {
+        name: int(score) if isinstance(score, bool) else score for name, score in scores.items()
+    }
+    return {**fields, "scores": numbers}
 
 
 def _named(value: Any) -> str:

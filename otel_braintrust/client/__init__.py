@@ -1,0 +1,30 @@
+"""A client of Braintrust's REST API: insert, fetch, query and rate log rows."""
+
+from otel_braintrust.client.client import BraintrustClient, Page, QueryResult
+from otel_braintrust.client.errors import (
+    ClientError,
+    EventTooLargeError,
+    LogNotFoundError,
+    MissingKeyError,
+    PartialInsertError,
+    ProjectNotFoundError,
+)
+from otel_braintrust.client.events import EventError
+from otel_braintrust.client.filters import FilterError
+from otel_braintrust.client.ratings import RatingError, RatingScale
+
+__all__ = [
+    "BraintrustClient",
+    "ClientError",
+    "EventError",
+    "EventTooLargeError",
+    "FilterError",
+    "LogNotFoundError",
+    "MissingKeyError",
+    "Page",
+    "PartialInsertError",
+    "ProjectNotFoundError",
+    "QueryResult",
+    "RatingError",
+    "RatingScale",
+]

@@ -1,0 +1,77 @@
+"""A request to the API, made again after a failure that passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.delivery.http import (
+    ApiError,
+    Connection,
+    ConnectionFailure,
+    Response,
+    ServerError,
+    ThrottledError,
+)
+
+MAX_ATTEMPTS = 3
+FIRST_DELAY_S = 0.5
+
+# Reading, and inserting events that have an id, may be done twice; a comment may not.
+REPEATABLE = (ThrottledError, ServerError, ConnectionFailure)
+UNREPEATABLE = (ThrottledError,)
+
+
+class Attempts:
+    """Requests over one connection, each with a time that its repetitions share.
+
+    Args:
+        connection: where requests go.
+        timeout_s: longest time for one request and its repetitions, in seconds.
+    """
+
+    def __init__(self, connection: Connection, timeout_s: float) -> None:
+        self._connection = connection
+        self._timeout_s = timeout_s
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: tuple[type[ApiError], ...] = REPEATABLE,
+    ) -> Response:
+        """Send one request, and again after a passing failure while there is time.
+
+        Args:
+            method: the HTTP method.
+            path: the path on the API host.
+            json: a value to send as JSON, or None.
+            data: bytes to send as they are, or None.
+            headers: more headers.
+            repeat: the failures that pass; `REPEATABLE`, or `UNREPEATABLE` for what must not
+                happen twice.
+
+        Raises:
+            ApiError: the last failure.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        delay_s = FIRST_DELAY_S
+        for _ in range(MAX_ATTEMPTS - 1):
+            try:
+                return self._connection.api(
+                    method, path, json=json, data=data, headers=headers, deadline=deadline
+                )
+            except repeat as error:  # noqa: PERF203 - an attempt is a network request
+                wait_s = max(delay_s, error.retry_after_s or 0.0)
+                if time.monotonic() + wait_s >= deadline:
+                    raise
+                time.sleep(wait_s)
+                delay_s *= 2
+        return self._connection.api(
+            method, path, json=json, data=data, headers=headers, deadline=deadline
+        )
