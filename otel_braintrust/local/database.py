@@ -12,11 +12,11 @@ IN_MEMORY = ":memory:"
 
 # A version of a row is valid from xact_id up to, not including, closed_xact_id. Old versions let
 # a reader who pages on see the data as it was, and serve the API's `version` parameter.
-STILL_VALID = 2**63 - 1
+STILL_VALID = 9223372036854775807  # the largest INTEGER of SQLite
 
 BUSY_TIMEOUT_S = 30.0
 
-SCHEMA = f"""
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS projects (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT, created TEXT NOT NULL
@@ -35,13 +35,13 @@ CREATE TABLE IF NOT EXISTS rows (
     created TEXT NOT NULL,
     pagination_key INTEGER NOT NULL,
     xact_id INTEGER NOT NULL,
-    closed_xact_id INTEGER NOT NULL DEFAULT {STILL_VALID},
+    closed_xact_id INTEGER NOT NULL DEFAULT 9223372036854775807,
     event TEXT NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS rows_by_id
-    ON rows (container, id) WHERE closed_xact_id = {STILL_VALID};
+    ON rows (container, id) WHERE closed_xact_id = 9223372036854775807;
 CREATE VIEW IF NOT EXISTS current_rows AS
-    SELECT * FROM rows WHERE closed_xact_id = {STILL_VALID};
+    SELECT * FROM rows WHERE closed_xact_id = 9223372036854775807;
 CREATE INDEX IF NOT EXISTS rows_by_trace
     ON rows (container, root_span_id, seq, xact_id, closed_xact_id);
 CREATE INDEX IF NOT EXISTS rows_by_span ON rows (container, span_id);

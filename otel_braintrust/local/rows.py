@@ -189,7 +189,7 @@ def _problem_of(row: Any) -> tuple[str, str] | None:
 
 
 def _is_deeper(value: Any, limit: int) -> bool:
-    """Whether JSON is nested beyond `limit`; goes level by level, so no depth overflows the stack."""
+    """Whether JSON is nested beyond `limit`; level by level, so no depth overflows the stack."""
     level = [value]
     for _ in range(limit):
         level = [

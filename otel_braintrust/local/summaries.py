@@ -82,7 +82,8 @@ def trace_page(
     place = decode_cursor(cursor) if cursor else Cursor(last_xact_id(connection), STILL_VALID)
     found = connection.execute(
         "SELECT root_span_id, first_seq FROM traces WHERE container = ? AND first_seq < ?"
-        " AND EXISTS (SELECT 1 FROM current_rows AS member WHERE member.container = traces.container"
+        " AND EXISTS (SELECT 1 FROM current_rows AS member"
+        " WHERE member.container = traces.container"
         " AND member.root_span_id = traces.root_span_id)"
         " ORDER BY first_seq DESC LIMIT ?",
         (container.key, place.position, limit + 1),

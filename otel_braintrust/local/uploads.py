@@ -86,7 +86,7 @@ class Uploads:
             connection.execute("DELETE FROM uploads WHERE key = ?", (key,))
 
     def sign(self, key: str, method: str) -> dict[str, str]:
-        """The query parameters that allow whoever has them one `method` on this file for an hour."""
+        """The query parameters that allow whoever has them a `method` on this file for an hour."""
         expires = str(int(self._clock()) + LINK_LIFETIME_S)
         return {"expires": expires, "signature": self._signature(key, method, expires)}
 

@@ -1,0 +1,1 @@
+"""The endpoints of Braintrust's API, one module a noun."""
