@@ -1,0 +1,79 @@
+"""How long to wait before a request is tried again, and when to stop trying."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+
+from otel_braintrust.delivery.errors import (
+    ApiError,
+    ConnectionFailure,
+    ServerError,
+    ThrottledError,
+)
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+
+# The errors that time may heal, and the ledger's word for spans that ran out of it.
+REASON_BY_RETRYABLE_ERROR: Mapping[type[ApiError], str] = {
+    ConnectionFailure: "connection",
+    ThrottledError: "throttled",
+    ServerError: "server_error",
+}
+RETRYABLE_ERRORS: tuple[type[ApiError], ...] = tuple(REASON_BY_RETRYABLE_ERROR)
+
+
+class Patience:
+    """Waits between attempts: exponential with full jitter, or what the server asks for.
+
+    Full jitter (a random time up to the exponential one) keeps many processes from coming back to a
+    server that recovers all at once.
+
+    Args:
+        max_retry_s: Longest time from the first failure, in seconds.
+        num_retries: Most repetitions; None: as many as the time allows.
+        clock: Seconds that only go forward; default ``time.monotonic``.
+        chance: A random number from 0 to 1; default ``random.random``.
+    """
+
+    def __init__(
+        self,
+        max_retry_s: float,
+        num_retries: int | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._max_retry_s = max_retry_s
+        self._num_retries = num_retries
+        self._clock = clock
+        self._chance = chance
+        self._failures = 0
+        self._first_failure_at: float | None = None
+
+    def note_progress(self) -> None:
+        """Begin anew: something got through."""
+        self._failures = 0
+        self._first_failure_at = None
+
+    def next_wait_s(self, error: ApiError) -> float | None:
+        """Seconds to wait before the next attempt, or None when patience is at its end."""
+        now = self._clock()
+        if self._first_failure_at is None:
+            self._first_failure_at = now
+        self._failures += 1
+        if self._num_retries is not None and self._failures > self._num_retries:
+            return None
+        remaining_s = self._first_failure_at + self._max_retry_s - now
+        if remaining_s <= 0:
+            return None
+        # A server that asks for more time than is left gets one last attempt at the end of it.
+        return min(self._wanted_wait_s(error), remaining_s)
+
+    def _wanted_wait_s(self, error: ApiError) -> float:
+        if error.retry_after_s:
+            return error.retry_after_s
+        ceiling_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 10))
+        return ceiling_s * self._chance()

@@ -1,0 +1,64 @@
+"""One log line for each kind of trouble, not one for each span or request."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+logger = logging.getLogger("otel_braintrust")
+
+REPEAT_AFTER_S = 300.0
+
+
+@dataclass
+class _Kind:
+    told_at: float
+    untold: int = 0
+
+
+class Troubles:
+    """Tells of each kind of trouble when it begins, then at most every five minutes with a count.
+
+    Args:
+        clock: Seconds that only go forward; default ``time.monotonic``.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kinds: dict[str, _Kind] = {}
+
+    def tell(self, kind: str, level: int, message: str, *args: object, count: int = 1) -> None:
+        """Log the message, unless this kind of trouble was told a short time ago.
+
+        Args:
+            kind: What the message is about; messages of one kind follow each other rarely.
+            level: Level of the ``logging`` module.
+            message: What happened, where, and what to do; with ``args`` as in ``logging``.
+            count: How many spans or requests it concerns.
+        """
+        now = self._clock()
+        with self._lock:
+            known = self._kinds.get(kind)
+            if known is not None and now - known.told_at < REPEAT_AFTER_S:
+                known.untold += count
+                return
+            self._kinds[kind] = _Kind(now)
+        if known is not None and known.untold:
+            message += " (and %d more like this since it was last told)"
+            args = (*args, known.untold)
+        logger.log(level, message, *args)
+
+    def is_over(self, kind: str, message: str) -> None:
+        """Log that a kind of trouble ended, if it was told that it began."""
+        with self._lock:
+            known = self._kinds.pop(kind, None)
+        if known is not None:
+            logger.info(message)
+
+    def reset_after_fork(self) -> None:
+        """Take a new lock in a forked child: another thread may have held the old one."""
+        self._lock = threading.Lock()

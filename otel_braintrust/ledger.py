@@ -1,0 +1,245 @@
+"""What became of every span: each one that ended stands in exactly one column."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# Why spans are dropped. The words are part of the public ledger; keep them.
+DROP_REASONS: Mapping[str, str] = {
+    "no_api_key": "no API key was found, so nothing is sent",
+    "not_configured": "the settings could not be used, so nothing is sent",
+    "queue_full": "more spans waited than the queue holds",
+    "auth": "the server refused the API key, or the key may not write there",
+    "not_found": "the address or the project does not exist",
+    "rejected": "the server refused the row itself",
+    "too_large": "the row has more bytes than the server takes",
+    "throttled": "the server asked to wait for longer than spans are kept",
+    "server_error": "the server failed for longer than spans are kept",
+    "connection": "the server could not be reached for longer than spans are kept",
+    "unreadable": "the span could not be made into a row",
+    "shutdown": "time for delivery ran out at shutdown or at the end of the process",
+    "after_shutdown": "the span ended after shutdown",
+}
+SETTLED_COLUMNS = ("sent", "spooled", "filtered", "dropped")
+
+
+class Ticket:
+    """One ended span on its way; settled once, in one column.
+
+    It has the span's ``context``, which is all that OpenTelemetry's BatchSpanProcessor reads of
+    what it queues, and so can travel through its queue in the span's place.
+    """
+
+    __slots__ = ("column", "context", "sequence", "span")
+
+    def __init__(self, span: Any, sequence: int) -> None:
+        self.span = span
+        self.context = span.context
+        self.sequence = sequence
+        self.column: str | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The ledger's columns at one moment.
+
+    Attributes:
+        ended: Spans that ended here; the sum of all columns but ``sampled``.
+        sent: Spans whose row the server took.
+        spooled: Spans whose row waits on disk.
+        filtered: Spans left out because a rule says so.
+        sampled: Spans that the sampler left out; they are not among those that ended here.
+        dropped: Spans lost, by reason; see :data:`DROP_REASONS`.
+        pending: Spans that wait to be sent or tried again.
+    """
+
+    ended: int = 0
+    sent: int = 0
+    spooled: int = 0
+    filtered: int = 0
+    sampled: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    pending: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{self.ended} spans ended", f"{self.sent} sent"]
+        parts += [
+            f"{getattr(self, column)} {column}"
+            for column in ("spooled", "filtered", "pending")
+            if getattr(self, column)
+        ]
+        if self.dropped:
+            reasons = ", ".join(
+                f"{reason} {count}" for reason, count in sorted(self.dropped.items())
+            )
+            parts.append(f"{sum(self.dropped.values())} dropped ({reasons})")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class FlushResult:
+    """What became of the spans that ended before a flush and that no earlier flush reported.
+
+    A span still pending in one result is counted again in the next.
+
+    Attributes:
+        sent: Spans whose row the server took.
+        spooled: Spans whose row waits on disk.
+        dropped: Spans lost; the ledger has the reasons.
+        pending: Spans not delivered in the time given; they are still tried.
+        filtered: Spans left out because a rule says so.
+    """
+
+    sent: int = 0
+    spooled: int = 0
+    dropped: int = 0
+    pending: int = 0
+    filtered: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is pending and nothing was dropped."""
+        return self.pending == 0 and self.dropped == 0
+
+
+class Watch:
+    """Counts how the spans that ended before one moment are settled."""
+
+    def __init__(
+        self, last_sequence: int, pending: int, settled: Counter[str], reported: Counter[str]
+    ) -> None:
+        self.last_sequence = last_sequence
+        self.pending = pending
+        self.settled = settled
+        self.reported_before = reported
+
+    def note(self, tickets: Iterable[Ticket], column: str) -> None:
+        count = sum(1 for ticket in tickets if ticket.sequence <= self.last_sequence)
+        self.settled[column] += count
+        self.pending -= count
+
+
+class Ledger:
+    """Counts spans from their end to their settlement; no lock of it is held across I/O."""
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        # A re-entrant lock: a finalizer may end a span while its thread is in here.
+        self._changed = threading.Condition(threading.RLock())
+        self._ended = 0
+        self._sampled = 0
+        self._settled: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()
+        self._watches: list[Watch] = []
+
+    def open(self, span: Any) -> Ticket:
+        """Enter a span that ended; it is pending until it is settled."""
+        with self._changed:
+            self._ended += 1
+            return Ticket(span, self._ended)
+
+    def note_sampled(self) -> None:
+        """Count a span that the sampler left out."""
+        with self._changed:
+            self._sampled += 1
+
+    def settle(self, tickets: Sequence[Ticket], column: str, reason: str = "") -> int:
+        """Put spans into their column; a ticket that is settled already stays where it is.
+
+        Args:
+            tickets: The spans.
+            column: One of :data:`SETTLED_COLUMNS`.
+            reason: For ``dropped``, one of :data:`DROP_REASONS`.
+
+        Returns:
+            How many were settled now.
+        """
+        with self._changed:
+            fresh = [ticket for ticket in tickets if ticket.column is None]
+            for ticket in fresh:
+                ticket.column = column
+            self._settled[column] += len(fresh)
+            if column == "dropped":
+                self._dropped[reason] += len(fresh)
+            for watch in self._watches:
+                watch.note(fresh, column)
+            if self._watches:
+                self._changed.notify_all()
+        return len(fresh)
+
+    @property
+    def counts(self) -> Counts:
+        """The columns now."""
+        with self._changed:
+            settled = self._settled
+            return Counts(
+                ended=self._ended,
+                sent=settled["sent"],
+                spooled=settled["spooled"],
+                filtered=settled["filtered"],
+                sampled=self._sampled,
+                dropped={reason: count for reason, count in self._dropped.items() if count},
+                pending=self._ended - sum(settled.values()),
+            )
+
+    def watch(self) -> Watch:
+        """Begin to count what becomes of the spans that ended so far, for :meth:`report`."""
+        with self._changed:
+            unreported = self._settled - self._reported
+            pending = self._ended - sum(self._settled.values())
+            watch = Watch(self._ended, pending, unreported, Counter(self._reported))
+            self._watches.append(watch)
+            return watch
+
+    def report(self, watch: Watch, deadline: float) -> FlushResult:
+        """Wait until every span of the watch is settled or the deadline has come, and tell.
+
+        Args:
+            watch: From :meth:`watch`.
+            deadline: Moment on ``time.monotonic()``.
+        """
+        with self._changed:
+            while watch.pending > 0:
+                remaining_s = deadline - time.monotonic()
+                if remaining_s <= 0:
+                    break
+                self._changed.wait(remaining_s)
+            if watch in self._watches:
+                self._watches.remove(watch)
+            self._note_reported(watch)
+            return FlushResult(pending=max(0, watch.pending), **_columns(watch.settled))
+
+    def wait_for(self, tickets: Sequence[Ticket], deadline: float) -> bool:
+        """Wait until these spans are settled or the deadline has come; tell if all arrived."""
+        watch = Watch(0, 0, Counter(), Counter())
+        with self._changed:
+            self._watches.append(watch)  # a watch makes settle() wake us
+            while any(ticket.column is None for ticket in tickets):
+                remaining_s = deadline - time.monotonic()
+                if remaining_s <= 0:
+                    break
+                self._changed.wait(remaining_s)
+            self._watches.remove(watch)
+            return all(ticket.column not in (None, "dropped") for ticket in tickets)
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child: what waited belongs to the parent, which sends it."""
+        self._clear()
+
+    def _note_reported(self, watch: Watch) -> None:
+        # Flushes may overlap; the larger figure keeps one from taking away what another reported.
+        for column, count in watch.settled.items():
+            reported = watch.reported_before[column] + count
+            self._reported[column] = max(self._reported[column], reported)
+
+
+def _columns(settled: Counter[str]) -> dict[str, int]:
+    return {column: settled[column] for column in SETTLED_COLUMNS}
