@@ -1,6 +1,6 @@
 """A client of Braintrust's REST API: insert, fetch, query and rate log rows."""
 
-from otel_braintrust.client.client import BraintrustClient, Page, QueryResult
+from otel_braintrust.client.client import BraintrustClient, Page
 from otel_braintrust.client.errors import (
     ClientError,
     EventTooLargeError,
@@ -11,6 +11,7 @@ from otel_braintrust.client.errors import (
 )
 from otel_braintrust.client.events import EventError
 from otel_braintrust.client.filters import FilterError
+from otel_braintrust.client.queries import QueryResult
 from otel_braintrust.client.ratings import RatingError, RatingScale
 
 __all__ = [

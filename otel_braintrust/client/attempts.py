@@ -6,20 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.delivery.http import (
-    ApiError,
-    Connection,
-    ConnectionFailure,
-    Response,
-    ServerError,
-    ThrottledError,
-)
+from otel_braintrust.delivery.http import ApiError, Connection, Response, ThrottledError
+from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS, Patience
 
 MAX_ATTEMPTS = 3
-FIRST_DELAY_S = 0.5
 
 # Reading, and inserting events that have an id, may be done twice; a comment may not.
-REPEATABLE = (ThrottledError, ServerError, ConnectionFailure)
+REPEATABLE = RETRYABLE_ERRORS
 UNREPEATABLE = (ThrottledError,)
 
 
@@ -60,18 +53,14 @@ class Attempts:
             ApiError: the last failure.
         """
         deadline = time.monotonic() + self._timeout_s
-        delay_s = FIRST_DELAY_S
-        for _ in range(MAX_ATTEMPTS - 1):
+        patience = Patience(self._timeout_s, MAX_ATTEMPTS - 1)
+        while True:
             try:
                 return self._connection.api(
                     method, path, json=json, data=data, headers=headers, deadline=deadline
                 )
             except repeat as error:  # noqa: PERF203 - an attempt is a network request
-                wait_s = max(delay_s, error.retry_after_s or 0.0)
-                if time.monotonic() + wait_s >= deadline:
+                wait_s = patience.next_wait_s(error)
+                if wait_s is None or time.monotonic() + wait_s >= deadline:
                     raise
                 time.sleep(wait_s)
-                delay_s *= 2
-        return self._connection.api(
-            method, path, json=json, data=data, headers=headers, deadline=deadline
-        )

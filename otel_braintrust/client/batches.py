@@ -6,38 +6,38 @@ from collections.abc import Iterator, Sequence
 
 from otel_braintrust.client.errors import EventTooLargeError
 
-MAX_BATCH_EVENTS = 100
-DEFAULT_MAX_REQUEST_BYTES = 6 * 1024 * 1024
+FRAME_BYTES = len(b'{"events":[]}')
 
 
-def batches(encoded: Sequence[bytes], limit_bytes: int) -> Iterator[tuple[int, int]]:
-    """Split events into ranges whose bytes stay within half of what the server says it takes.
-
-    Half, because a gateway wraps the request before it measures it: the limit itself is refused.
+def batches(
+    encoded: Sequence[bytes], *, max_bytes: int, max_events: int
+) -> Iterator[tuple[int, int]]:
+    """Split events into ranges; an event larger than a batch is a batch of its own.
 
     Args:
         encoded: the events as JSON.
-        limit_bytes: the largest request that the server says it takes.
+        max_bytes: most bytes of one request, about half of what the server says it takes: a
+            gateway wraps a request before it measures it.
+        max_events: most events of one request.
 
     Returns:
         The first index of each batch, and the index after its last.
 
     Raises:
-        EventTooLargeError: one event alone is larger than the limit.
+        EventTooLargeError: one event is larger than twice `max_bytes` and cannot pass alone.
     """
-    frame_bytes = len(b'{"events":[]}')
     for index, event in enumerate(encoded):
-        if len(event) + frame_bytes > limit_bytes:
+        if len(event) + FRAME_BYTES > max_bytes * 2:
             raise EventTooLargeError(
-                f"event {index} has {len(event)} bytes, the server takes {limit_bytes} in one "
+                f"event {index} has {len(event)} bytes, the server takes {max_bytes * 2} in one "
                 "request: shorten it or leave a part of it out; nothing was sent"
             )
-    first, used = 0, frame_bytes
+    first, used = 0, FRAME_BYTES
     for index, event in enumerate(encoded):
-        too_many = index - first >= MAX_BATCH_EVENTS
-        if index > first and (too_many or used + len(event) + 1 > limit_bytes // 2):
+        is_full = index - first >= max_events or used + len(event) + 1 > max_bytes
+        if index > first and is_full:
             yield first, index
-            first, used = index, frame_bytes
+            first, used = index, FRAME_BYTES
         used += len(event) + 1
     if encoded:
         yield first, len(encoded)

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from otel_braintrust.client.attempts import UNREPEATABLE, Attempts
-from otel_braintrust.client.batches import DEFAULT_MAX_REQUEST_BYTES, batches
+from otel_braintrust.client.batches import batches
 from otel_braintrust.client.errors import (
     ClientError,
     LogNotFoundError,
     MissingKeyError,
     PartialInsertError,
-    ProjectNotFoundError,
 )
 from otel_braintrust.client.events import check_events, check_feedback
-from otel_braintrust.client.filters import Expression, compile_filters
+from otel_braintrust.client.filters import compile_filters
+from otel_braintrust.client.projects import ProjectDirectory
+from otel_braintrust.client.queries import QueryApi, QueryResult
 from otel_braintrust.client.ratings import FIVE_STARS, RatingScale
 from otel_braintrust.delivery.destinations import Projects
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.http import (
     ApiError,
     Connection,
-    NotFoundError,
-    RequestError,
     TooLargeError,
 )
+from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.settings import KEY_SOURCES, Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-MAX_PAGE_ROWS = 1000  # what Braintrust's own SDK asks for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +48,6 @@ class Page:
     logs: list[dict[str, Any]]
     cursor: str | None
     has_more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """The rows of a query, and where it goes on.
-
-    Args:
-        rows: the rows.
-        cursor: to be handed in for the rows that follow; None at the end.
-    """
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    cursor: str | None = None
 
 
 class BraintrustClient:
@@ -105,7 +91,6 @@ class BraintrustClient:
         )
         if not settings.api_key:
             raise MissingKeyError(f"no API key: set it by {KEY_SOURCES}")
-        self._org_name = settings.org_name
         self._connection = Connection(
             api_key=settings.api_key,
             app_url=settings.app_url,
@@ -114,9 +99,10 @@ class BraintrustClient:
             http_timeout_s=settings.http_timeout_s,
         )
         self._attempts = Attempts(self._connection, settings.http_timeout_s)
-        self._projects = Projects(self._connection)
-        self._known_projects: set[str] = set()
-        self._max_request_bytes: int | None = None
+        self._created = Projects(self._connection)
+        self._projects = ProjectDirectory(self._attempts, settings.org_name)
+        self._query_api = QueryApi(self._attempts, settings.org_name)
+        self._limits = Limits(settings.max_request_bytes, settings.max_request_rows)
 
     def __enter__(self) -> Self:
         """Use the client as a context that closes its connection."""
@@ -144,22 +130,7 @@ class BraintrustClient:
             ProjectNotFoundError: there is none, and `create` is False.
             ApiError: the request failed.
         """
-        organization = {"org_name": self._org_name} if self._org_name else {}
-        if create:
-            answer = self._attempts.call(
-                "POST", "/v1/project", json={"name": name, **organization}
-            ).json()
-            found = [answer]
-        else:
-            query = urlencode({"project_name": name, **organization})
-            found = self._attempts.call("GET", f"/v1/project?{query}").json().get("objects") or []
-        ids = [entry["id"] for entry in found if entry.get("name") == name]
-        if not ids:
-            raise ProjectNotFoundError(
-                f"there is no project named {name!r}, or the key may not see it"
-            )
-        self._known_projects.add(ids[0])
-        return str(ids[0])
+        return self._created.project_id(name) if create else self._projects.id_of(name)
 
     def insert(self, project_id: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Insert log events; all are checked before the first is sent.
@@ -182,23 +153,10 @@ class BraintrustClient:
         rows = check_events(events)
         if not rows:
             return []
-        self._require_project(project_id)
+        self._projects.require(project_id)
         encoded = [encode(row) for row in rows]
-        ids: list[str] = []
-        # a list: an event that is too large is found before the first is sent
-        for first, last in list(batches(encoded, self._request_limit_bytes())):
-            try:
-                self._insert_batch(project_id, encoded[first:last])
-            except ApiError as error:
-                if not ids:
-                    raise
-                raise PartialInsertError(
-                    f"the first {len(ids)} of {len(rows)} events are in, the others are not: "
-                    f"{error}",
-                    ids,
-                ) from error
-            ids += [row["id"] for row in rows[first:last]]
-        return ids
+        self._insert_encoded(project_id, encoded, [row["id"] for row in rows])
+        return [row["id"] for row in rows]
 
     def fetch(
         self,
@@ -227,19 +185,15 @@ class BraintrustClient:
         if limit < 1:
             raise ClientError(f"the limit must be 1 or more, found {limit}")
         expression = compile_filters(filters or {})
-        logs: list[dict[str, Any]] = []
-        while True:
-            wanted = min(limit - len(logs), MAX_PAGE_ROWS)
-            found = self._rows(project_id, expression, wanted, cursor)
-            logs += found.rows
-            cursor = found.cursor if found.rows else None
-            if cursor is None or len(logs) >= limit:
-                break
-        if not logs:
+        found = self._query_api.rows(project_id, expression, limit=limit, cursor=cursor)
+        if not found.rows:
             # An unknown project has no rows either; the query API does not tell the difference.
-            self._require_project(project_id)
-        has_more = cursor is not None and bool(self._rows(project_id, expression, 1, cursor).rows)
-        return Page(logs, cursor if has_more else None, has_more)
+            self._projects.require(project_id)
+        if found.cursor is None:
+            return Page(found.rows, None, has_more=False)
+        following = self._query_api.rows(project_id, expression, limit=1, cursor=found.cursor)
+        has_more = bool(following.rows)
+        return Page(found.rows, found.cursor if has_more else None, has_more)
 
     def feedback(
         self,
@@ -288,96 +242,46 @@ class BraintrustClient:
         Raises:
             ApiError: the request failed, or the query was not understood.
         """
-        if isinstance(query, str):
-            body: dict[str, Any] = {"query": query, "fmt": "json"}
-        else:
-            body = {
-                "query": {**query, "cursor": cursor},
-                "use_columnstore": False,
-                "brainstore_realtime": True,
-                "query_source": "otel_braintrust",
-            }
-        headers = {"x-bt-org-name": self._org_name} if self._org_name else {}
-        response = self._attempts.call("POST", "/btql", json=body, headers=headers)
-        answer = response.json()
-        # The next page is named in the body, or only in the header (both have been recorded).
-        following = answer.get("cursor") or response.headers.get("x-bt-cursor")
-        return QueryResult(answer.get("data") or [], following or None)
-
-    def _rows(
-        self, project_id: str, expression: Expression | None, limit: int, cursor: str | None
-    ) -> QueryResult:
-        """Ask for one page of a project's rows, in the form that Braintrust's own SDK sends."""
-        query: dict[str, Any] = {
-            "select": [{"op": "star"}],
-            "from": {
-                "op": "function",
-                "name": {"op": "ident", "name": ["project_logs"]},
-                "args": [{"op": "literal", "value": project_id}],
-            },
-            "limit": limit,
-        }
-        if expression is not None:
-            query["filter"] = expression
-        return self.query(query, cursor=cursor)
-
-    def _existing_project(self, name: str) -> str:
-        organization = {"org_name": self._org_name} if self._org_name else {}
-        query = urlencode({"project_name": name, **organization})
-        listed = self._attempts.call("GET", f"/v1/project?{query}").json().get("objects") or []
-        for project in listed:
-            if project.get("name") == name:
-                return str(project["id"])
-        raise ProjectNotFoundError(f"there is no project named {name!r}, or the key may not see it")
+        return self._query_api.ask(query, cursor=cursor)
 
     def _require_rows(self, project_id: str, ids: list[str]) -> None:
         wanted = sorted(set(ids))
-        found: set[str] = set()
-        for start in range(0, len(wanted), MAX_PAGE_ROWS):
-            part = wanted[start : start + MAX_PAGE_ROWS]
-            expression = compile_filters({"id": {"$in": part}})
-            found |= {row["id"] for row in self._rows(project_id, expression, len(part), None).rows}
+        expression = compile_filters({"id": {"$in": wanted}})
+        rows = self._query_api.rows(project_id, expression, limit=len(wanted)).rows
+        found = {row["id"] for row in rows}
         missing = [row_id for row_id in wanted if row_id not in found]
         if not missing:
             return
-        self._require_project(project_id)
+        self._projects.require(project_id)
         raise LogNotFoundError(
             f"there is no log {missing[0]!r} in project {project_id}: "
             "look up its id with 'otel-braintrust fetch'"
         )
 
-    def _require_project(self, project_id: str) -> None:
-        if project_id in self._known_projects:
-            return
-        try:
-            self._attempts.call("GET", f"/v1/project/{quote(project_id, safe='')}")
-        except (NotFoundError, RequestError) as error:
-            if error.status not in (400, 404, 422):
-                raise
-            raise ProjectNotFoundError(
-                f"there is no project {project_id!r}, or the key may not see it: "
-                "look up its id in the project's settings, or name it with --project"
-            ) from error
-        self._known_projects.add(project_id)
-
-    def _insert_batch(self, project_id: str, encoded: list[bytes]) -> None:
+    def _insert_encoded(self, project_id: str, encoded: list[bytes], ids: list[str]) -> None:
+        """Insert batch after batch; a batch that is refused as too large goes in halves."""
         path = f"/v1/project_logs/{quote(project_id, safe='')}/insert"
-        try:
-            self._attempts.call("POST", path, data=b'{"events":[' + b",".join(encoded) + b"]}")
-        except TooLargeError:
-            # A gateway before the server may take less than the server says it does.
-            if len(encoded) == 1:
-                raise
-            middle = len(encoded) // 2
-            self._insert_batch(project_id, encoded[:middle])
-            self._insert_batch(project_id, encoded[middle:])
-
-    def _request_limit_bytes(self) -> int:
-        if self._max_request_bytes is None:
+        waiting = self._batches(encoded)[::-1]
+        while waiting:
+            first, last = waiting.pop()
             try:
-                answer = self._attempts.call("GET", "/version").json()
-            except NotFoundError:
-                answer = {}
-            limit = answer.get("logs3_payload_max_bytes") if isinstance(answer, dict) else None
-            self._max_request_bytes = limit or DEFAULT_MAX_REQUEST_BYTES
-        return self._max_request_bytes
+                body = b'{"events":[' + b",".join(encoded[first:last]) + b"]}"
+                self._attempts.call("POST", path, data=body)
+            except ApiError as error:
+                if isinstance(error, TooLargeError) and last - first > 1:
+                    # A gateway before the server may take less than the server says it does.
+                    middle = (first + last) // 2
+                    waiting += [(middle, last), (first, middle)]
+                    continue
+                if not first:
+                    raise
+                raise PartialInsertError(
+                    f"the first {first} of {len(ids)} events are in, the others are not: {error}",
+                    ids[:first],
+                ) from error
+
+    def _batches(self, encoded: list[bytes]) -> list[tuple[int, int]]:
+        """Ask how much the server takes, and split; what is too large is found before sending."""
+        self._limits.learn(self._connection, time.monotonic() + self._connection.http_timeout_s)
+        max_bytes, max_rows = self._limits.max_bytes, self._limits.max_rows
+        return list(batches(encoded, max_bytes=max_bytes, max_events=max_rows))

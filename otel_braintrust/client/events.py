@@ -168,7 +168,14 @@ def check_events(events: Any) -> list[dict[str, Any]]:
     """
     if isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Sequence):
         raise EventError(f"the events must be a list of objects, found {_named(events)}")
-    return [_checked(event, f"event {index}") for index, event in enumerate(events)]
+    checked = [_checked(event, f"event {index}") for index, event in enumerate(events)]
+    first_by_id: dict[str, int] = {}
+    for index, event in enumerate(checked):
+        first = first_by_id.setdefault(event["id"], index)
+        if first != index:
+            # One request is one transaction: which of two versions of a row wins is left open.
+            raise EventError(f"event {index} has the id of event {first}: {event['id']!r}")
+    return checked
 
 
 def check_feedback(items: Any, scale: RatingScale = FIVE_STARS) -> list[dict[str, Any]]:
