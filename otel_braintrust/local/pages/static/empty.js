@@ -1,0 +1,61 @@
+// A project without traces: how to send the first one to this very server.
+import { copyButton, el } from "./dom.js";
+
+/** Say how the first span gets here; the list takes over when it does. */
+export function drawEmpty(main, project) {
+  const url = location.origin;
+  main.replaceChildren(
+    el(
+      "section",
+      { className: "empty" },
+      el("h1", {}, "Waiting for the first span"),
+      el("p", {}, `Nothing has been logged to ${project} yet. This page shows it as soon as it arrives.`),
+      ways(url, project).map(drawWay),
+      el("p", { className: "waiting", role: "status" }, el("span", { className: "dot open" }), `Listening at ${url}`),
+    ),
+  );
+}
+
+function ways(url, project) {
+  return [
+    {
+      title: "Environment variables, no change to the code",
+      note: "For any application that OpenTelemetry's zero-code instrumentation can start.",
+      code: [
+        "export OTEL_TRACES_EXPORTER=braintrust",
+        `export BRAINTRUST_API_URL=${url}`,
+        `export BRAINTRUST_APP_URL=${url}`,
+        "export BRAINTRUST_API_KEY=local",
+        `export BRAINTRUST_PROJECT=${shellWord(project)}`,
+        "opentelemetry-instrument python app.py",
+      ].join("\n"),
+    },
+    {
+      title: "Two lines of Python",
+      note: "At the start of the application, beside whatever OpenTelemetry set-up it has.",
+      code: [
+        "import otel_braintrust",
+        `otel_braintrust.configure(api_key="local", api_url="${url}", app_url="${url}", project=${JSON.stringify(project)})`,
+      ].join("\n"),
+    },
+    {
+      title: "The demo",
+      note: "A small agent with a tool call, a stream and an error, in a local Braintrust of its own.",
+      code: "otel-braintrust demo --keep",
+    },
+  ];
+}
+
+function shellWord(text) {
+  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function drawWay({ title, note, code }) {
+  return el(
+    "div",
+    { className: "way" },
+    el("h2", {}, title),
+    el("p", {}, note),
+    el("div", { className: "snippet" }, el("pre", {}, code), copyButton(code)),
+  );
+}
