@@ -1,0 +1,120 @@
+"""Spans of one batch or file as rows, each with what it needs of its neighbours."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from otel_braintrust.traces.log_events import LogEvents, log_event_of
+from otel_braintrust.traces.model_calls import ModelCalls, lend_content
+from otel_braintrust.translation import row as translation
+from otel_braintrust.translation.span import SpanView, sdk_span_view
+
+# Event names by which instrumentations send content in log records.
+CONTENT_EVENT_PREFIX = "gen_ai."
+
+
+@dataclass(slots=True)
+class AssembledSpan:
+    """One span and its row.
+
+    Attributes:
+        span: the span's view.
+        row: the row without its container; None for a placeholder that is no span of its own.
+        parent: where the span says its row belongs (`braintrust.parent`), if it does.
+    """
+
+    span: SpanView
+    row: dict[str, Any] | None
+    parent: str | None
+
+
+class TraceAssembler:
+    """Turn ended spans into rows; thread-safe, bounded in count and time, without I/O.
+
+    Args:
+        max_spans: spans remembered for their log events, and for the calls beneath them.
+        max_age_s: seconds after which what is remembered of a span is forgotten.
+        clock: seconds, monotonic.
+
+    Example:
+        >>> from otel_braintrust.translation import OtlpSpan
+        >>> span = OtlpSpan("0" * 31 + "1", "0" * 15 + "1", "hello", start_ns=0)
+        >>> [assembled.row["id"] for assembled in TraceAssembler().assemble([span])]
+        ['0000000000000001']
+    """
+
+    def __init__(
+        self,
+        *,
+        max_spans: int = 10_000,
+        max_age_s: float = 600.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._logs = LogEvents(
+            max_spans=max_spans, max_events=1_000, max_age_s=max_age_s, clock=clock
+        )
+        self._calls = ModelCalls(max_spans=max_spans, max_age_s=max_age_s, clock=clock)
+        self._lock = threading.Lock()
+
+    def add_log_record(self, log_record: Any) -> bool:
+        """Keep a log record that carries a span's content.
+
+        Args:
+            log_record: an SDK log record, or a `LogEvent`.
+
+        Returns:
+            True if it is content of a span and was kept.
+        """
+        event = log_event_of(log_record)
+        if event is None or not event.name.startswith(CONTENT_EVENT_PREFIX):
+            return False
+        self._logs.add(event)
+        return True
+
+    def assemble(self, spans: Sequence[Any]) -> list[AssembledSpan]:
+        """Translate spans, join their log events, and count each model call once.
+
+        Args:
+            spans: SDK spans or span views, in any order; those of one trace may come in several
+                calls, children before parents.
+
+        Returns:
+            One entry for each span, in the order given. Never raises: each span is isolated.
+        """
+        with self._lock:
+            assembled = [self._translate(sdk_span_view(span)) for span in spans]
+            by_id: dict[int, AssembledSpan] = {}
+            for entry in _children_first(assembled):
+                if entry.row is None:
+                    continue
+                by_id[id(entry.row)] = entry
+                inner = self._calls.settle(entry.row)
+                if inner is not None and id(inner) in by_id:
+                    lend_content(entry.row, inner)
+        return assembled
+
+    def _translate(self, span: SpanView) -> AssembledSpan:
+        logs = self._logs.take(span.trace_id, span.span_id)
+        try:
+            reading = translation.read(span, logs)
+            row = None if reading.placeholder_span else translation.write(reading)
+        except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
+            return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
+        return AssembledSpan(span, row, reading.parent)
+
+
+def _own_parent(span: SpanView) -> str | None:
+    value = span.attributes.get("braintrust.parent")
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _children_first(assembled: Iterable[AssembledSpan]) -> list[AssembledSpan]:
+    """Order spans as they ended; of two that ended at once the one that began later goes first."""
+    return sorted(
+        assembled,
+        key=lambda entry: (entry.span.end_ns or float("inf"), -entry.span.start_ns),
+    )

@@ -1,0 +1,107 @@
+"""Model calls counted once: of nested spans that tell of one call, the innermost is billed.
+
+Instrumentations of a framework and of its client each make a span of the same request. Children end
+before their parents, so each ended span tells its parent what is billed beneath it; the state is as
+large as the open spans are many.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from otel_braintrust.translation.usage import COMPLETION, PROMPT, TOTAL
+
+# Metrics that a demoted span hands over to `metadata.aggregated_usage`; its times stay.
+_TIMES = frozenset({"start", "end", "time_to_first_token"})
+
+
+class ModelCalls:
+    """Which spans have a billed model call beneath them.
+
+    Args:
+        max_spans: open spans remembered.
+        max_age_s: seconds after which a parent that never ends is forgotten.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, *, max_spans: int, max_age_s: float, clock: Callable[[], float]) -> None:
+        self._max_spans = max_spans
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._billed: OrderedDict[tuple[str, str], tuple[float, dict[str, Any]]] = OrderedDict()
+
+    def settle(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        """Take note of an ended span's row; demote it if a call beneath it is billed already.
+
+        Args:
+            row: the span's row, changed in place if it is demoted.
+
+        Returns:
+            The row billed beneath it, if this row was demoted in its favour.
+        """
+        trace_id = row["root_span_id"]
+        beneath = self._billed.pop((trace_id, row["span_id"]), None)
+        inner = beneath[1] if beneath is not None else None
+        is_call = (row.get("span_attributes") or {}).get("type") == "llm"
+        demoted = is_call and inner is not None
+        if demoted:
+            demote(row)
+        billed = inner if inner is not None else (row if is_call and _has_usage(row) else None)
+        parents = row.get("span_parents")
+        if billed is not None and parents:
+            self._remember((trace_id, parents[0]), billed)
+        return inner if demoted else None
+
+    def _remember(self, key: tuple[str, str], row: dict[str, Any]) -> None:
+        now = self._clock()
+        self._billed.setdefault(key, (now, row))
+        while self._billed and (
+            len(self._billed) > self._max_spans
+            or next(iter(self._billed.values()))[0] < now - self._max_age_s
+        ):
+            self._billed.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._billed)
+
+
+def _has_usage(row: dict[str, Any]) -> bool:
+    metrics = row.get("metrics") or {}
+    return any(metrics.get(name) for name in (PROMPT, COMPLETION, TOTAL))
+
+
+def demote(row: dict[str, Any]) -> None:
+    """Turn a model call into a task whose usage is kept as `metadata.aggregated_usage`."""
+    metrics = row["metrics"]
+    usage = {name: value for name, value in metrics.items() if name not in _TIMES}
+    row["metrics"] = {name: value for name, value in metrics.items() if name in _TIMES}
+    row["span_attributes"] = {**row["span_attributes"], "type": "task"}
+    metadata = row.setdefault("metadata", {})
+    metadata["original_type"] = "llm"
+    cost = usage.pop("estimated_cost", None)
+    if usage:
+        metadata["aggregated_usage"] = usage
+    if cost is not None:
+        metadata["aggregated_cost"] = cost
+
+
+def lend_content(outer: dict[str, Any], inner: dict[str, Any]) -> bool:
+    """Give a billed call the content that only the span around it recorded.
+
+    Args:
+        outer: the demoted span's row.
+        inner: the billed row, changed in place.
+
+    Returns:
+        True if anything was lent.
+    """
+    lent = False
+    for side in ("input", "output"):
+        if inner.get(side) is None and outer.get(side) is not None:
+            inner[side] = outer[side]
+            lent = True
+    if lent:
+        inner.setdefault("metadata", {})["content_from"] = outer["span_id"]
+    return lent

@@ -1,0 +1,336 @@
+"""A row's input and output: the best of what a span's dialects tell, once.
+
+Each side is chosen on its own. Candidates go by rank; among structured messages the one that tells
+most wins. A loser that says the same as the winner is dropped, any other stays in the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.translation.decoding import (
+    REDACTIONS,
+    decode,
+    decode_container,
+    is_cut_short,
+    is_placeholder,
+)
+from otel_braintrust.translation.messages import to_choices, to_messages
+from otel_braintrust.translation.payloads import (
+    Request,
+    Response,
+    read_request,
+    read_response,
+    system_message,
+    with_system,
+)
+from otel_braintrust.translation.reading import (
+    FIRST_CHOICE,
+    OLD_CONTENT,
+    OWN,
+    Candidate,
+    Reading,
+)
+
+UNSET = object()
+
+
+def decide(reading: Reading, span_type: str) -> tuple[Any, Any]:
+    """Return the row's input and output; `UNSET` where the span tells none.
+
+    Args:
+        reading: a span, read; losers are put back into its leftovers.
+        span_type: its Braintrust type.
+    """
+    return (
+        _choose(reading, "input", reading.inputs, span_type),
+        _choose(reading, "output", reading.outputs, span_type),
+    )
+
+
+def _rank(candidate: Candidate, span_type: str) -> tuple[int, int]:
+    rank = candidate.rank
+    if span_type in candidate.homes:
+        rank = min(rank, FIRST_CHOICE)
+    elif candidate.rank == FIRST_CHOICE and candidate.homes:
+        rank = OLD_CONTENT  # structured, but made for another type of span
+    return rank, candidate.order
+
+
+def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type: str) -> Any:
+    real, empty = [], []
+    for candidate in candidates:
+        (empty if candidate.rank != OWN and is_placeholder(candidate.value) else real).append(
+            candidate
+        )
+    real.sort(key=lambda candidate: _rank(candidate, span_type))
+    winner, value = _first_that_reads(reading, side, real, span_type)
+    if side == "input":
+        value = _with_system(reading, value, span_type)
+    if winner is None:
+        redacted = next((c for c in empty if c.value in REDACTIONS), None)
+        if redacted is not None and value is UNSET:
+            empty.remove(redacted)
+            value = redacted.value
+    else:
+        reading.origins[side] = next(iter(winner.raw), winner.form)
+    for candidate in [*real, *empty]:
+        if candidate is not winner:
+            _put_back(reading, side, candidate, winner, value, span_type)
+    return value
+
+
+def _first_that_reads(
+    reading: Reading, side: str, ranked: list[Candidate], span_type: str
+) -> tuple[Candidate | None, Any]:
+    for position, candidate in enumerate(ranked):
+        value = _read(reading, side, candidate, span_type)
+        if value is UNSET:
+            continue
+        rivals = [
+            other
+            for other in ranked[position + 1 :]
+            if other.form == candidate.form == "messages"
+            and _rank(other, span_type)[0] == _rank(candidate, span_type)[0]
+        ]
+        for other in rivals:
+            theirs = _read(reading, side, other, span_type)
+            if theirs is not UNSET and richness(theirs) > richness(value):
+                candidate, value = other, theirs
+        _note_cut(reading, candidate)
+        return candidate, value
+    return None, UNSET
+
+
+def _note_cut(reading: Reading, candidate: Candidate) -> None:
+    for key, raw in candidate.raw.items():
+        if is_cut_short(raw) and isinstance(raw, str) and len(raw) > 1:
+            reading.truncated.append(key)
+
+
+def richness(messages: Any) -> tuple[int, int, int]:
+    """Measure how much a list of messages or choices tells: texts, calls and results, media."""
+    texts = calls = media = 0
+    for item in messages if isinstance(messages, list) else ():
+        message = item.get("message", item) if isinstance(item, Mapping) else {}
+        content = message.get("content") if isinstance(message, Mapping) else None
+        texts += not is_placeholder(content) or bool(message.get("tool_calls"))
+        calls += len(message.get("tool_calls") or ()) + (message.get("role") == "tool")
+        if isinstance(content, list):
+            media += sum(
+                isinstance(p, Mapping) and p.get("type") not in ("text", "thinking")
+                for p in content
+            )
+    return texts, calls, media
+
+
+def _read(reading: Reading, side: str, candidate: Candidate, span_type: str) -> Any:
+    reader = _FORMS[candidate.form]
+    value = reader(reading, side, candidate.value, span_type)
+    return UNSET if value is None and candidate.rank != OWN else value
+
+
+def _messages(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
+    if isinstance(value, str) and is_cut_short(value) and value[:1] in "[{":
+        return value
+    if side == "output":
+        return to_choices(value, reading.finish_reasons)
+    return to_messages(value)
+
+
+def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
+    """Read what may be an API's request or response: on a model call as such, else as a value."""
+    if span_type != "llm":
+        return decode_container(value)
+    if side == "input":
+        request = read_request(value)
+        if request is not None:
+            _take_request(reading, request)
+            if request.messages:
+                return request.messages
+    else:
+        response = read_response(value)
+        if response is not None:
+            _take_response(reading, response)
+            if response.choices:
+                return _with_reasons(response.choices, reading.finish_reasons)
+    decoded = decode_container(value)
+    if isinstance(decoded, str) and decoded and not is_cut_short(decoded):
+        return _as_said(reading, side, decoded)
+    return decoded
+
+
+def _as_said(reading: Reading, side: str, text: str) -> Any:
+    if side == "input":
+        return [{"role": "user", "content": text}]
+    return to_choices([{"role": "assistant", "content": text}], reading.finish_reasons)
+
+
+def _with_reasons(choices: list[dict[str, Any]], reasons: list[Any]) -> list[dict[str, Any]]:
+    return to_choices(choices, reasons) or choices
+
+
+def _take_request(reading: Reading, request: Request) -> None:
+    """Fill parameters and model from a request, below what attributes say."""
+    for name, value in request.parameters.items():
+        reading.suggest(name, 80, "request payload", value)
+    if request.model:
+        reading.suggest("request_model", 80, "request payload", request.model)
+
+
+def _take_response(reading: Reading, response: Response) -> None:
+    if response.model:
+        reading.suggest("response_model", 80, "response payload", response.model)
+    for name, count in response.counts.items():
+        reading.usage.add("payload", name, count, "response payload")
+    if response.excludes_cache and set(reading.usage.families) == {"payload"}:
+        reading.excludes_cache = True
+
+
+def _request(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
+    return _payload(reading, side, value, "llm")
+
+
+def _value(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
+    return decode_container(value)
+
+
+def _text(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
+    return value
+
+
+def _texts(reading: Reading, side: str, values: Any, span_type: str) -> Any:
+    """Read the values of several events of one name: one conversation, or a text each."""
+    if len(values) == 1:
+        return _payload(reading, side, values[0], "llm")
+    role = "user" if side == "input" else "assistant"
+    said = [
+        v if isinstance(v, Mapping) and "role" in v else {"role": role, "content": v}
+        for v in values
+    ]
+    return _messages(reading, side, said, span_type)
+
+
+def _prompts(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
+    listed = decode(value)
+    texts = listed if isinstance(listed, (list, tuple)) else [listed]
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def _answer(reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
+    return to_choices([{"role": "assistant", "content": value}], reading.finish_reasons)
+
+
+_FORMS: dict[str, Any] = {
+    "as_is": _text,
+    "answer": _answer,
+    "messages": _messages,
+    "object": _text,
+    "payload": _payload,
+    "prompts": _prompts,
+    "request": _request,
+    "summary": _text,
+    "text": _text,
+    "texts": _texts,
+    "value": _value,
+}
+
+
+def _with_system(reading: Reading, value: Any, span_type: str) -> Any:
+    system = reading.system
+    if system is None:
+        return value
+    if value is UNSET:
+        said = system_message(system.value)
+        return UNSET if said is None or span_type not in ("llm", "task") else [said]
+    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "role" in value[0]:
+        return with_system(value, system.value)
+    reading.restore(system.raw)
+    return value
+
+
+def _put_back(
+    reading: Reading,
+    side: str,
+    candidate: Candidate,
+    winner: Candidate | None,
+    value: Any,
+    span_type: str,
+) -> None:
+    """Put a loser back into the leftovers, less what the row says already."""
+    if winner is not None and candidate.raw is winner.raw:
+        return
+    for key, raw in candidate.raw.items():
+        if not is_placeholder(raw):
+            break
+    else:
+        if winner is not None:
+            return
+    if winner is not None and candidate.form == "messages":
+        theirs = _read(reading, side, candidate, span_type)
+        if theirs is not UNSET and same_said(theirs, value):
+            return
+    if (
+        winner is not None
+        and candidate.form in ("payload", "request", "value")
+        and len(candidate.raw) == 1
+    ):
+        ((key, raw),) = candidate.raw.items()
+        rest = _unsaid(reading, side, raw, value, span_type)
+        if rest is not UNSET:
+            if rest:
+                reading.leftovers.setdefault(key, rest)
+            return
+    reading.restore(candidate.raw)
+
+
+def _unsaid(reading: Reading, side: str, raw: Any, value: Any, span_type: str) -> Any:
+    """Return what a payload says beyond the row's content; UNSET if it tells another content."""
+    decoded = decode_container(raw)
+    if decoded == value or raw == value:
+        return None
+    if span_type != "llm":
+        return UNSET
+    if side == "input":
+        request = read_request(decoded)
+        if request is None or not same_said(request.messages, value):
+            return UNSET
+        _take_request(reading, request)
+        return request.other or None
+    response = read_response(decoded)
+    if response is None or not same_said(response.choices, value):
+        return UNSET
+    _take_response(reading, response)
+    if not isinstance(decoded, Mapping):
+        return None
+    return {
+        key: inner
+        for key, inner in decoded.items()
+        if key not in _SAID_KEYS and inner not in (None, [], {}, "")
+    }
+
+
+_SAID_KEYS = frozenset("choices candidates content output message role generations".split())
+
+
+def same_said(ours: Any, theirs: Any) -> bool:
+    """Tell whether two lists of messages or choices say the same, however they encode it."""
+    return bool(ours) and _said(ours) == _said(theirs)
+
+
+def _said(messages: Any) -> list[Any]:
+    listed = messages if isinstance(messages, list) else []
+    return [_said_by(item) for item in listed]
+
+
+def _said_by(item: Any) -> Any:
+    message = item.get("message", item) if isinstance(item, Mapping) else item
+    if not isinstance(message, Mapping):
+        return message
+    calls = [
+        (call.get("id"), function.get("name"), decode(function.get("arguments")))
+        for call in message.get("tool_calls") or ()
+        if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping)
+    ]
+    return message.get("role"), message.get("content") or None, calls, message.get("tool_call_id")

@@ -1,0 +1,115 @@
+"""Every dialect of spans: one file each, all of one shape, compiled into one dispatch table.
+
+The next dialect is one new file with a `CONVENTION`, and its name in `CONVENTIONS` below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from otel_braintrust.translation.conventions import (
+    braintrust,
+    claude_code,
+    genai,
+    genai_events,
+    google_adk,
+    haystack,
+    langfuse,
+    langsmith,
+    litellm,
+    mcp,
+    mlflow,
+    openinference,
+    openllmetry,
+    other_frameworks,
+    pydantic_ai,
+    strands,
+    vector_databases,
+    vercel_ai,
+)
+from otel_braintrust.translation.conventions.rules import (
+    Convention,
+    EventRule,
+    PrefixRule,
+    Rule,
+    Step,
+)
+
+CONVENTIONS: tuple[Convention, ...] = tuple(
+    module.CONVENTION
+    for module in (
+        braintrust,
+        genai,
+        genai_events,
+        openinference,
+        openllmetry,
+        vercel_ai,
+        pydantic_ai,
+        langsmith,
+        langfuse,
+        google_adk,
+        strands,
+        litellm,
+        haystack,
+        mcp,
+        mlflow,
+        vector_databases,
+        claude_code,
+        other_frameworks,
+    )
+)
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """All tables in one: a key is looked up once, whatever number of dialects there are."""
+
+    keys: dict[str, Rule] = field(default_factory=dict)
+    prefixes: dict[str, PrefixRule] = field(default_factory=dict)
+    heads: frozenset[str] = frozenset()
+    events: dict[str, EventRule] = field(default_factory=dict)
+    scopes: tuple[tuple[str, Step], ...] = ()
+    finish: tuple[Step, ...] = ()
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def prefix_of(self, key: str) -> str | None:
+        """The longest prefix in the tables with which a key starts."""
+        end = key.rfind(".")
+        while end > 0:
+            prefix = key[: end + 1]
+            if prefix in self.prefixes:
+                return prefix
+            end = key.rfind(".", 0, end)
+        return None
+
+
+def compile_dispatch(conventions: Iterable[Convention]) -> Dispatch:
+    """Compile tables into one; where two dialects claim a key, the first in order has it.
+
+    Args:
+        conventions: the dialects, those of more authority first.
+    """
+    dispatch = Dispatch()
+    scopes: list[tuple[str, Step]] = []
+    finish: list[Step] = []
+    for convention in conventions:
+        for key, rule in convention.keys.items():
+            dispatch.keys.setdefault(key, rule)
+            dispatch.owners.setdefault(key, convention.name)
+        for prefix, prefix_rule in convention.prefixes.items():
+            dispatch.prefixes.setdefault(prefix, prefix_rule)
+            dispatch.owners.setdefault(prefix, convention.name)
+        for name, event_rule in convention.events.items():
+            dispatch.events.setdefault(name, event_rule)
+            dispatch.owners.setdefault(f"event {name}", convention.name)
+        scopes.extend(convention.scopes.items())
+        finish.extend(convention.finish)
+    dispatch.scopes, dispatch.finish = tuple(scopes), tuple(finish)
+    dispatch.heads = frozenset(prefix.partition(".")[0] for prefix in dispatch.prefixes)
+    return dispatch
+
+
+DISPATCH: Dispatch = compile_dispatch(CONVENTIONS)
+
+__all__ = ["CONVENTIONS", "DISPATCH", "Convention", "Dispatch", "compile_dispatch"]

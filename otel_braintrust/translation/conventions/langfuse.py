@@ -1,0 +1,182 @@
+"""Langfuse SDK (version 3 and later): `langfuse.*`.
+
+Source: langfuse-python `_client/attributes.py`, `_client/span.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.translation.decoding import as_mapping, decode
+from otel_braintrust.translation.reading import DELIBERATE, Candidate, Reading
+from otel_braintrust.translation.times import seconds_since_start
+from otel_braintrust.translation.usage import (
+    CACHED,
+    COMPLETION,
+    CREATED,
+    PROMPT,
+    REASONING,
+    TOTAL,
+    token_count,
+)
+
+TYPES: dict[str, str | None] = {
+    "generation": "llm",
+    "embedding": "llm",
+    "tool": "tool",
+    "retriever": "function",
+    "guardrail": "function",
+    "evaluator": "score",
+    "agent": "task",
+    "chain": "task",
+    "event": "task",
+}
+
+
+def _type(reading: Reading, key: str, value: Any) -> bool:
+    if value == "evaluator":
+        reading.purpose = reading.purpose or "scorer"
+    return rules.kind(TYPES, 20)(reading, key, value)
+
+
+def _content(side: str, *, trace: bool = False) -> rules.Rule:
+    """An observation's content; the trace's own stands in for it on a root span."""
+
+    def read(reading: Reading, key: str, value: Any) -> bool:
+        if trace and reading.span.parent_span_id is not None:
+            return False
+        order = 1 if trace else 0
+        reading.offer(side, Candidate(DELIBERATE, "payload", value, {key: value}, order=order))
+        return True
+
+    return read
+
+
+def _usage_details(reading: Reading, key: str, value: Any) -> bool:
+    """Add Langfuse's buckets up: they exclude each other, unless its own total says they don't."""
+    holder = as_mapping(value)
+    if holder is None:
+        return False
+    counts = {
+        name: number for name, raw in holder.items() if (number := token_count(raw)) is not None
+    }
+    total = counts.get("total")
+    plain_in = counts.get("input", counts.get("prompt_tokens"))
+    plain_out = counts.get("output", counts.get("completion_tokens"))
+    exclusive = not (
+        total is not None
+        and plain_in is not None
+        and plain_out is not None
+        and total == plain_in + plain_out
+    )
+    cached = _first(
+        counts, "input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cache_read"
+    )
+    created = _first(
+        counts, "cache_creation_input_tokens", "input_cache_creation", "cache_creation"
+    )
+    reasoning = _first(counts, "output_reasoning_tokens", "output_reasoning", "reasoning_tokens")
+    audio = counts.get("input_audio_tokens", 0)
+    if plain_in is not None:
+        added = (cached or 0) + (created or 0) + audio if exclusive else 0
+        reading.usage.add("langfuse", PROMPT, plain_in + added, key)
+    if plain_out is not None:
+        added = (reasoning or 0) if exclusive else 0
+        reading.usage.add("langfuse", COMPLETION, plain_out + added, key)
+    for name, number in ((CACHED, cached), (CREATED, created), (REASONING, reasoning)):
+        if number is not None:
+            reading.usage.add("langfuse", name, number, key)
+    if total is not None and plain_in is None:
+        reading.usage.add("langfuse", TOTAL, total, key)
+    reading.leftovers[key] = dict(holder)
+    return True
+
+
+def _first(counts: dict[str, int], *names: str) -> int | None:
+    return next((counts[name] for name in names if name in counts), None)
+
+
+def _cost_details(reading: Reading, key: str, value: Any) -> bool:
+    holder = as_mapping(value)
+    if holder is None:
+        return False
+    total = holder.get("total")
+    if (
+        total is None
+        and all(isinstance(inner, (int, float)) for inner in holder.values())
+        and holder
+    ):
+        total = sum(holder.values())
+    if total is not None:
+        reading.costs.append((50, key, total))
+    reading.leftovers[key] = dict(holder)
+    return True
+
+
+def _level(reading: Reading, _key: str, value: Any) -> bool:
+    if value == "ERROR":
+        message = reading.span.attributes.get("langfuse.observation.status_message")
+        reading.errors.append((20, message or "ERROR"))
+    return False
+
+
+def _first_token(reading: Reading, key: str, value: Any) -> bool:
+    seconds = seconds_since_start(reading.span, decode(value))
+    if seconds is None:
+        return False
+    reading.first_token.append((30, key, seconds, value))
+    return False
+
+
+def _expected(reading: Reading, key: str, value: Any) -> bool:
+    reading.own.setdefault("expected", decode(value))
+    return True
+
+
+def _environment(reading: Reading, _key: str, value: Any) -> bool:
+    if isinstance(value, str) and value:
+        reading.context["environment"] = {"name": value}
+    return False
+
+
+def _prompt(name: str) -> rules.Rule:
+    def read(reading: Reading, _key: str, value: Any) -> bool:
+        reading.own.setdefault("prompt", {})[name] = value
+        return True
+
+    return read
+
+
+CONVENTION = Convention(
+    name="langfuse",
+    keys={
+        "langfuse.observation.type": _type,
+        "langfuse.observation.input": _content("input"),
+        "langfuse.observation.output": _content("output"),
+        "langfuse.trace.input": _content("input", trace=True),
+        "langfuse.trace.output": _content("output", trace=True),
+        "langfuse.observation.model.name": rules.named("request_model", 45),
+        "langfuse.observation.model.parameters": rules.settings(
+            60, rest_as="invocation_parameters"
+        ),
+        "langfuse.observation.usage_details": _usage_details,
+        "langfuse.observation.cost_details": _cost_details,
+        "langfuse.observation.level": _level,
+        "langfuse.observation.completion_start_time": _first_token,
+        "langfuse.observation.metadata": rules.spread(),
+        "langfuse.observation.prompt.name": _prompt("name"),
+        "langfuse.observation.prompt.version": _prompt("version"),
+        "langfuse.trace.metadata": rules.spread(),
+        "langfuse.trace.tags": rules.tags(","),
+        "langfuse.environment": _environment,
+        "langfuse.session.id": rules.named("session_id", 10, keep=True),
+        "langfuse.user.id": rules.named("user_id", 10, keep=True),
+        "langfuse.experiment.item.expected_output": _expected,
+    },
+    prefixes={
+        "langfuse.observation.metadata.": rules.entry(),
+        "langfuse.trace.metadata.": rules.entry(),
+    },
+)

@@ -1,0 +1,388 @@
+"""OpenInference (Arize): `openinference.span.kind`, `llm.*`, `input.value`, and their kin.
+
+Source: openinference-semantic-conventions 0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions.genai_events import add_evaluation
+from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.translation.decoding import decode, decode_container
+from otel_braintrust.translation.reading import (
+    DOMAIN_FORM,
+    FIRST_CHOICE,
+    PLAIN_VALUE,
+    TOOL_FORM,
+    Candidate,
+    Reading,
+)
+from otel_braintrust.translation.tools import to_tools
+from otel_braintrust.translation.usage import (
+    CACHED,
+    COMPLETION,
+    COMPLETION_AUDIO,
+    CREATED,
+    PROMPT,
+    PROMPT_AUDIO,
+    REASONING,
+    TOTAL,
+)
+
+KINDS: dict[str, str | None] = {
+    "llm": "llm",
+    "embedding": "llm",
+    "reranker": "llm",
+    "retriever": "function",
+    "tool": "tool",
+    "chain": "task",
+    "agent": "task",
+    "decision": "task",
+    "prompt": "function",
+    "guardrail": "function",
+    "evaluator": "score",
+}
+_PLAIN = frozenset({"task", "tool", "function", "score", "eval"})
+_LLM = frozenset({"llm"})
+_FUNCTION = frozenset({"function", "llm"})
+
+
+def _evaluator(reading: Reading, _key: str, value: Any) -> bool:
+    if isinstance(value, str) and value.lower() == "evaluator":
+        reading.purpose = reading.purpose or "scorer"
+    return rules.kind(KINDS, 30)(reading, _key, value)
+
+
+def _content_part(fields: Mapping[str, Any]) -> Any:
+    """Read `message_content.*` of one numbered part."""
+    part = {
+        name.removeprefix("message_content."): value
+        for name, value in fields.items()
+        if name.startswith("message_content.") and value is not None
+    }
+    kind = part.get("type")
+    image = decode_container(part.get("image.image.url"))
+    if image is not None:
+        url = image.get("url") if isinstance(image, Mapping) else image
+        return {"type": "image_url", "image_url": {"url": url}}
+    if kind == "image":
+        return {"type": "image_url", "image_url": {"url": None}}
+    if kind == "audio" or "audio.audio.url" in part:
+        return {
+            "type": "audio",
+            "url": part.get("audio.audio.url"),
+            "mime_type": part.get("audio.audio.mime_type"),
+            "transcript": part.get("audio.audio.transcript"),
+        }
+    if kind == "video" or "video.video.url" in part:
+        return {"type": "video", "url": part.get("video.video.url")}
+    if kind == "tool_use" and (calls := _tool_calls({**fields, **part})):
+        return {"type": "tool_use", "function": calls[0].get("function"), "id": calls[0].get("id")}
+    if "text" in part and kind in (None, "text"):
+        return {"type": "text", "text": part["text"]}
+    if kind is None:
+        return {"type": "text", "text": "".join(str(value) for value in part.values())}
+    return part
+
+
+def _tool_calls(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Gather `tool_calls.K.tool_call.*` (or one bare `tool_call.*`) from a member's fields."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in fields.items():
+        prefix, mark, rest = name.partition("tool_call.")
+        if not mark or value is None:
+            continue
+        digits = "".join(character for character in prefix if character.isdigit())
+        call = found.setdefault(int(digits) if digits else 0, {})
+        if rest.startswith("function."):
+            call.setdefault("function", {})[rest.removeprefix("function.")] = value
+        else:
+            call[rest] = value
+    return [found[index] for index in sorted(found)]
+
+
+def _split_numbered(fields: Mapping[str, Any], prefix: str) -> list[tuple[int, dict[str, Any]]]:
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in fields.items():
+        if name.startswith(prefix):
+            index, _, rest = name.removeprefix(prefix).partition(".")
+            if index.isdigit():
+                found.setdefault(int(index), {})[rest] = value
+    return sorted(found.items())
+
+
+def message(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one `llm.input_messages.N.message.*` together."""
+    own = {
+        name.removeprefix("message."): value
+        for name, value in fields.items()
+        if name.startswith("message.") and value is not None
+    }
+    built: dict[str, Any] = {"role": own.get("role")}
+    content = own.get("content")
+    listed = [_content_part(part) for _, part in _split_numbered(own, "contents.")]
+    if not listed:
+        built["content"] = content
+    elif isinstance(content, str) and content and not _says(listed, content):
+        built["content"] = [*listed, {"type": "text", "text": content}]
+    else:
+        built["content"] = listed
+    calls = _tool_calls(
+        {name: value for name, value in own.items() if name.startswith("tool_calls.")}
+    )
+    if calls:
+        built["tool_calls"] = calls
+    elif own.get("function_call_name"):
+        built["function_call"] = {
+            "name": own["function_call_name"],
+            "arguments": own.get("function_call_arguments_json"),
+        }
+    read = ("role", "content", "function_call_name", "function_call_arguments_json")
+    for name, value in own.items():
+        if name not in read and not name.startswith(("contents.", "tool_calls.")):
+            built[name] = value
+    return built
+
+
+def _says(parts: list[Any], text: str) -> bool:
+    said = [part.get("text") for part in parts if isinstance(part, Mapping)]
+    return text in said or "".join(str(piece) for piece in said if piece) == text
+
+
+def _build_messages(family: str, side: str) -> rules.Step:
+    def step(reading: Reading) -> None:
+        members = reading.groups.pop(family, None)
+        if not members:
+            return
+        raw: dict[str, Any] = {}
+        listed = []
+        for index in sorted(members):
+            raw |= members[index].pop("")
+            listed.append(message(members[index]))
+        reading.offer(
+            side,
+            Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
+        )
+
+    return step
+
+
+def _build_prompts(reading: Reading) -> None:
+    for family, side, role, name in (
+        ("llm.prompts", "input", "user", "prompt.text"),
+        ("llm.choices", "output", "assistant", "completion.text"),
+    ):
+        members = reading.groups.pop(family, None)
+        if members:
+            raw: dict[str, Any] = {}
+            texts = []
+            for index in sorted(members):
+                raw |= members[index].pop("")
+                texts.append({"role": role, "content": members[index].get(name)})
+            reading.offer(side, Candidate(FIRST_CHOICE, "messages", texts, raw, _LLM, order=4))
+
+
+def _build_tools(reading: Reading) -> None:
+    members = reading.groups.pop("llm.tools", None)
+    if not members:
+        return
+    raw: dict[str, Any] = {}
+    listed = []
+    for index in sorted(members):
+        fields = members[index]
+        raw |= fields.pop("")
+        definition = {name.removeprefix("tool."): value for name, value in fields.items()}
+        schema = decode(definition.get("json_schema"))
+        listed.append(
+            schema if isinstance(schema, Mapping) and len(definition) == 1 else definition
+        )
+    found = to_tools(listed)
+    if found is None:
+        reading.restore(raw)
+    else:
+        reading.suggest("tools", 30, "llm.tools", found, raw)
+
+
+def _documents(members: Mapping[int, dict[str, Any]], raw: dict[str, Any]) -> list[Any]:
+    listed = []
+    for index in sorted(members):
+        raw |= members[index].pop("")
+        listed.append(
+            {
+                name.removeprefix("document."): decode_container(value)
+                for name, value in members[index].items()
+                if value is not None
+            }
+        )
+    return listed
+
+
+def _build_documents(reading: Reading) -> None:
+    members = reading.groups.pop("retrieval.documents", None)
+    if members:
+        raw: dict[str, Any] = {}
+        reading.offer(
+            "output", Candidate(DOMAIN_FORM, "as_is", _documents(members, raw), raw, _FUNCTION)
+        )
+    answers = reading.groups.pop("reranker.output_documents", None)
+    if answers:
+        raw = {}
+        reading.offer(
+            "output", Candidate(DOMAIN_FORM, "as_is", _documents(answers, raw), raw, _FUNCTION)
+        )
+    asked = reading.groups.pop("reranker.input_documents", None)
+    if asked or "reranker.query" in reading.leftovers:
+        raw = {}
+        query = reading.leftovers.pop("reranker.query", None)
+        value = {"query": query, "documents": _documents(asked or {}, raw)}
+        if query is not None:
+            raw["reranker.query"] = query
+        reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION))
+
+
+def _build_embeddings(reading: Reading) -> None:
+    members = reading.groups.pop("embedding.embeddings", None)
+    if not members:
+        return
+    raw_texts: dict[str, Any] = {}
+    raw_vectors: dict[str, Any] = {}
+    texts, lengths = [], []
+    for index in sorted(members):
+        fields = members[index]
+        raw = fields.pop("")
+        text, vector = (
+            fields.get("embedding.text"),
+            decode_container(fields.get("embedding.vector")),
+        )
+        raw_texts |= {key: value for key, value in raw.items() if not key.endswith(".vector")}
+        raw_vectors |= {key: value for key, value in raw.items() if key.endswith(".vector")}
+        if text is not None:
+            texts.append(text)
+        if isinstance(vector, (list, tuple)):
+            lengths.append(len(vector))
+    if texts:
+        value = texts[0] if len(texts) == 1 and len(members) == 1 else texts
+        reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw_texts, _LLM))
+    if lengths:
+        summary = {"embedding_count": len(lengths), "embedding_length": lengths[0]}
+        reading.offer("output", Candidate(DOMAIN_FORM, "summary", summary, raw_vectors, _LLM))
+
+
+def _build_evaluations(family: str, prefix: str) -> rules.Step:
+    def step(reading: Reading) -> None:
+        members = reading.groups.pop(family, None)
+        for index in sorted(members or ()):
+            fields = (members or {})[index]
+            raw = fields.pop("")
+            own = {name.removeprefix(prefix): decode_container(v) for name, v in fields.items()}
+            name = own.pop("name", None)
+            if isinstance(name, str):
+                add_evaluation(reading, name, own.pop("score", None), own)
+            else:
+                reading.restore(raw)
+
+    return step
+
+
+def _function_call(reading: Reading, key: str, value: Any) -> bool:
+    call = decode(value)
+    if isinstance(call, Mapping) and call.get("name"):
+        answer = [{"role": "assistant", "function_call": call}]
+        reading.offer("output", Candidate(PLAIN_VALUE, "messages", answer, {key: value}, order=9))
+        return True
+    return False
+
+
+def _finish_reason(reading: Reading, _key: str, value: Any) -> bool:
+    if isinstance(value, str) and not reading.finish_reasons:
+        reading.finish_reasons = [value]
+    return False
+
+
+def _mime_type(_reading: Reading, _key: str, _value: Any) -> bool:
+    return True
+
+
+def _total_cost(reading: Reading) -> None:
+    """Add prompt and completion cost where no total was given."""
+    costs = {key: value for _, key, value in reading.costs}
+    prompt, completion = costs.get("llm.cost.prompt"), costs.get("llm.cost.completion")
+    reading.costs = [
+        c for c in reading.costs if c[1] not in ("llm.cost.prompt", "llm.cost.completion")
+    ]
+    if isinstance(prompt, (int, float)) and isinstance(completion, (int, float)):
+        reading.costs.append((45, "llm.cost.prompt+completion", prompt + completion))
+
+
+def _partial_cost(reading: Reading, key: str, value: Any) -> bool:
+    reading.costs.append((99, key, value))
+    return False
+
+
+CONVENTION = Convention(
+    name="openinference",
+    keys={
+        "openinference.span.kind": _evaluator,
+        "input.value": rules.content("input", PLAIN_VALUE, "payload", homes=_PLAIN),
+        "output.value": rules.content("output", PLAIN_VALUE, "payload", homes=_PLAIN),
+        "input.mime_type": _mime_type,
+        "output.mime_type": _mime_type,
+        "llm.model_name": rules.named("response_model", 20),
+        "llm.request.model_name": rules.named("request_model", 30),
+        "llm.response.model_name": rules.named("response_model", 12),
+        "embedding.model_name": rules.named("response_model", 30),
+        "reranker.model_name": rules.named("response_model", 30),
+        "reranker.top_k": rules.setting("top_k", 40),
+        "llm.provider": rules.named("provider", 10),
+        "llm.system": rules.named("provider", 70),
+        "llm.invocation_parameters": rules.settings(60, rest_as="invocation_parameters"),
+        "embedding.invocation_parameters": rules.settings(60, rest_as="invocation_parameters"),
+        "llm.function_call": _function_call,
+        "llm.finish_reason": _finish_reason,
+        "llm.token_count.prompt": rules.count("llm", PROMPT),
+        "llm.token_count.completion": rules.count("llm", COMPLETION),
+        "llm.token_count.total": rules.count("llm", TOTAL),
+        "llm.token_count.prompt_details.cache_read": rules.count("llm", CACHED),
+        "llm.token_count.prompt_details.cache_input": rules.count("llm", CACHED),
+        "llm.token_count.prompt_details.cache_write": rules.count("llm", CREATED),
+        "llm.token_count.prompt_details.audio": rules.count("llm", PROMPT_AUDIO),
+        "llm.token_count.completion_details.reasoning": rules.count("llm", REASONING),
+        "llm.token_count.completion_details.audio": rules.count("llm", COMPLETION_AUDIO),
+        "llm.cost.total": rules.cost(40),
+        "llm.cost.prompt": _partial_cost,
+        "llm.cost.completion": _partial_cost,
+        "llm.prompts": rules.content("input", FIRST_CHOICE, "prompts", homes=_LLM, order=4),
+        "tool.parameters": rules.content(
+            "input", TOOL_FORM + 5, homes=frozenset({"tool"}), order=8
+        ),
+        "tag.tags": rules.tags(","),
+        "metadata": rules.spread(),
+    },
+    prefixes={
+        "llm.input_messages.": rules.numbered("llm.input_messages"),
+        "llm.output_messages.": rules.numbered("llm.output_messages"),
+        "llm.prompts.": rules.numbered("llm.prompts"),
+        "llm.choices.": rules.numbered("llm.choices"),
+        "llm.tools.": rules.numbered("llm.tools"),
+        "retrieval.documents.": rules.numbered("retrieval.documents"),
+        "reranker.input_documents.": rules.numbered("reranker.input_documents"),
+        "reranker.output_documents.": rules.numbered("reranker.output_documents"),
+        "embedding.embeddings.": rules.numbered("embedding.embeddings"),
+        "evaluations.": rules.numbered("evaluations"),
+        "annotations.": rules.numbered("annotations"),
+    },
+    finish=(
+        _build_messages("llm.input_messages", "input"),
+        _build_messages("llm.output_messages", "output"),
+        _build_prompts,
+        _build_tools,
+        _build_documents,
+        _build_embeddings,
+        _build_evaluations("evaluations", "evaluation."),
+        _build_evaluations("annotations", "annotation."),
+        _total_cost,
+    ),
+)

@@ -1,0 +1,209 @@
+"""OpenLLMetry (Traceloop): `traceloop.*`, `llm.*` and the flat `gen_ai.prompt.N.*` dialect.
+
+Source: opentelemetry-semantic-conventions-ai 0.4 and 0.5 of openllmetry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.translation.decoding import as_list, as_mapping, decode, decode_container
+from otel_braintrust.translation.reading import (
+    ENTITY,
+    FIRST_CHOICE,
+    TOOL_FORM,
+    Candidate,
+    Reading,
+)
+from otel_braintrust.translation.tools import to_tools
+
+SPAN_KINDS: dict[str, str | None] = {
+    "workflow": "task",
+    "task": "task",
+    "agent": "task",
+    "server": "task",
+    "session": "task",
+    "tool": "tool",
+}
+REQUEST_TYPES: dict[str, str | None] = dict.fromkeys(
+    ("chat", "completion", "embedding", "rerank"), "llm"
+)
+_ENTITIES = frozenset({"task", "tool", "function"})
+_LLM = frozenset({"llm", "task"})
+_SECRET_HEADERS = ("authorization", "api-key", "apikey", "x-api-key", "cookie", "token")
+
+
+def _entity(side: str) -> rules.Rule:
+    def read(reading: Reading, key: str, value: Any) -> bool:
+        holder = decode(value)
+        shown = _entity_input(reading, holder) if side == "input" else _entity_output(holder)
+        candidate = Candidate(ENTITY, "value", shown, {key: value}, _ENTITIES)
+        reading.offer(side, candidate)
+        return True
+
+    return read
+
+
+def _entity_input(reading: Reading, holder: Any) -> Any:
+    """Unwrap what decorators and the LangChain handler put around the real input."""
+    if not isinstance(holder, Mapping):
+        return holder
+    if set(holder) <= {"args", "kwargs"} and holder:
+        return _arguments(holder)
+    if "inputs" in holder and set(holder) <= {"inputs", "tags", "metadata", "kwargs"}:
+        for tag in as_list(holder.get("tags")) or ():
+            if isinstance(tag, str) and tag not in reading.tags:
+                reading.user_metadata.setdefault("tags", []).append(tag)
+        for name, inner in (as_mapping(holder.get("metadata")) or {}).items():
+            reading.user_metadata.setdefault(name, inner)
+        rest = holder.get("kwargs")
+        if isinstance(rest, Mapping) and any(rest.values()):
+            reading.user_metadata.setdefault("kwargs", rest)
+        return holder["inputs"]
+    return holder
+
+
+def _arguments(holder: Mapping[str, Any]) -> Any:
+    """Show a decorated function's call: its keyword arguments, its one argument, or both."""
+    positional = list(holder.get("args") or ())
+    by_name = dict(holder.get("kwargs") or {})
+    if not positional:
+        return by_name
+    if not by_name and len(positional) == 1:
+        return positional[0]
+    return dict(holder)
+
+
+def _entity_output(holder: Any) -> Any:
+    if isinstance(holder, Mapping) and "outputs" in holder and set(holder) <= {"outputs", "kwargs"}:
+        return holder["outputs"]
+    return holder
+
+
+def _flat_message(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one `gen_ai.prompt.N.*` or `gen_ai.completion.N.*` together."""
+    message: dict[str, Any] = {}
+    calls: dict[int, dict[str, Any]] = {}
+    function: dict[str, Any] = {}
+    for name, value in fields.items():
+        head, _, rest = name.partition(".")
+        index, _, member = rest.partition(".")
+        if head == "tool_calls" and index.isdigit():
+            call = calls.setdefault(int(index), {})
+            call[member.removeprefix("function.")] = value
+        elif head == "function_call":
+            function[rest] = value
+        elif value is not None:
+            message[name] = value
+    if calls:
+        message["tool_calls"] = [calls[index] for index in sorted(calls)]
+    elif function:
+        message["function_call"] = function
+    return message
+
+
+def _build(family: str, side: str) -> rules.Step:
+    def step(reading: Reading) -> None:
+        members = reading.groups.pop(family, None)
+        if not members:
+            return
+        raw: dict[str, Any] = {}
+        listed = []
+        for index in sorted(members):
+            raw |= members[index].pop("")
+            listed.append(_flat_message(members[index]))
+        reading.offer(side, Candidate(FIRST_CHOICE, "messages", listed, raw, _LLM, order=5))
+
+    return step
+
+
+def _build_functions(reading: Reading) -> None:
+    members = reading.groups.pop("llm.request.functions", None)
+    if not members:
+        return
+    raw: dict[str, Any] = {}
+    listed = []
+    for index in sorted(members):
+        raw |= members[index].pop("")
+        listed.append({name: decode(value) for name, value in members[index].items()})
+    found = to_tools(listed)
+    if found is None:
+        reading.restore(raw)
+    else:
+        reading.suggest("tools", 40, "llm.request.functions", found, raw)
+
+
+def _headers(reading: Reading, key: str, value: Any) -> bool:
+    """Keep request headers, without those that carry secrets."""
+    holder = as_mapping(value)
+    if holder is None:
+        return False
+    reading.leftovers[key] = {
+        name: "[REDACTED]" if any(mark in name.lower() for mark in _SECRET_HEADERS) else inner
+        for name, inner in holder.items()
+    }
+    return True
+
+
+def _prompt_name(reading: Reading, key: str, value: Any) -> bool:
+    reading.own.setdefault("prompt", {})["id" if key.endswith(".key") else "version"] = value
+    return True
+
+
+def _template_variable(reading: Reading, _key: str, rest: str, value: Any) -> bool:
+    reading.own.setdefault("prompt", {}).setdefault("variables", {})[rest] = decode_container(value)
+    return True
+
+
+CONVENTION = Convention(
+    name="openllmetry",
+    keys={
+        "traceloop.span.kind": rules.kind(SPAN_KINDS, 70),
+        "llm.request.type": rules.kind(REQUEST_TYPES, 75),
+        "traceloop.entity.input": _entity("input"),
+        "traceloop.entity.output": _entity("output"),
+        "llm.top_k": rules.setting("top_k", 40),
+        "llm.temperature": rules.setting("temperature", 40),
+        "llm.top_p": rules.setting("top_p", 40),
+        "llm.frequency_penalty": rules.setting("frequency_penalty", 40),
+        "llm.presence_penalty": rules.setting("presence_penalty", 40),
+        "llm.chat.stop_sequences": rules.setting("stop", 40),
+        "llm.headers": _headers,
+        "gen_ai.headers": _headers,
+        "traceloop.prompt.key": _prompt_name,
+        "traceloop.prompt.version": _prompt_name,
+        "mcp.request.argument": rules.content(
+            "input", TOOL_FORM, homes=frozenset({"tool"}), order=3
+        ),
+        "mcp.response.value": rules.content(
+            "output", TOOL_FORM, homes=frozenset({"tool"}), order=3
+        ),
+    },
+    prefixes={
+        "gen_ai.prompt.": rules.numbered("gen_ai.prompt"),
+        "gen_ai.completion.": rules.numbered("gen_ai.completion"),
+        "llm.request.functions.": rules.numbered("llm.request.functions"),
+        "traceloop.association.properties.": rules.entry(
+            {
+                "session_id": rules.named("session_id", 40, keep=True),
+                "thread_id": rules.named("session_id", 41, keep=True),
+                "conversation_id": rules.named("session_id", 42, keep=True),
+                "user_id": rules.named("user_id", 50, keep=True),
+                "ls_provider": rules.named("provider", 60, keep=True),
+                "ls_model_name": rules.named("request_model", 60, keep=True),
+                "ls_temperature": rules.setting("temperature", 70),
+                "ls_max_tokens": rules.setting("max_tokens", 70),
+            },
+            keep=True,
+        ),
+        "traceloop.prompt.template_variables.": _template_variable,
+    },
+    finish=(
+        _build("gen_ai.prompt", "input"),
+        _build("gen_ai.completion", "output"),
+        _build_functions,
+    ),
+)

@@ -1,0 +1,154 @@
+"""Attribute values as they were meant: native values, JSON text, JSON text in JSON text.
+
+Instrumentations write structure in five encodings (native scalars, native nesting, JSON text, JSON
+text that encodes a JSON text, lists of JSON texts); the functions here read them all and never raise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+# Texts that instrumentations write where they have no value: they never win against a real one.
+PLACEHOLDERS = frozenset(
+    {
+        "",
+        "{}",
+        "[]",
+        "null",
+        "None",
+        "undefined",
+        "N/A",
+        "NOT_GIVEN",
+        "<not serializable>",
+        "__REDACTED__",
+        "[REDACTED]",
+        "<REDACTED>",
+    }
+)
+REDACTIONS = frozenset({"__REDACTED__", "[REDACTED]", "<REDACTED>"})
+
+# Values of parameters that say "was not set": dropped, since they carry nothing.
+UNSET = frozenset({"", "None", "NOT_GIVEN", "undefined", "null", "N/A"})
+
+
+def parse(text: str) -> Any:
+    """Parse JSON text.
+
+    Raises:
+        ValueError: the text is not JSON. `NaN` and lone surrogates, which orjson refuses, are read.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def starts_like_json(text: str) -> bool:
+    """Tell whether a text opens as a JSON object or list."""
+    return text[:1] in "{[" or text[:64].lstrip()[:1] in ("{", "[")
+
+
+def decode(value: Any) -> Any:
+    """Read a value of a key that is known to hold JSON, or of any key if it opens like a container.
+
+    Args:
+        value: an attribute value.
+
+    Returns:
+        The parsed object or list; a JSON string's text; other values as they are. Text such as
+        `123`, `true` or `null` stays text, and so does JSON that was cut short.
+    """
+    if isinstance(value, str):
+        if not value:
+            return value
+        first = value[0] if value[0] > " " else value.lstrip()[:1]
+        if first not in ("{", "[", '"'):
+            return value
+        try:
+            parsed = parse(value)
+        except ValueError:
+            return value
+        if isinstance(parsed, str) and parsed[:1] in ("{", "[", '"'):
+            try:
+                return parse(parsed)
+            except ValueError:
+                return parsed
+        return parsed
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def decode_container(value: Any) -> Any:
+    """Read a value that may be JSON: parsed if it is an object or list, else as it is."""
+    if isinstance(value, str):
+        if value[:1] in ("{", "[") or (value[:1].isspace() and starts_like_json(value)):
+            try:
+                return parse(value)
+            except ValueError:
+                return value
+        return value
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def is_cut_short(value: Any) -> bool:
+    """Tell whether a text opens like JSON and is none: cut by a length limit."""
+    if not isinstance(value, str) or not value[:1] or value[:1] not in '{["':
+        return False
+    try:
+        parse(value)
+    except ValueError:
+        return True
+    return False
+
+
+def is_placeholder(value: Any) -> bool:
+    """Tell whether a value stands for "nothing here": empty, `{}`, `N/A`, a redaction text."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value in PLACEHOLDERS or value.strip() in PLACEHOLDERS
+    if isinstance(value, (Mapping, Sequence)):
+        return not value
+    return False
+
+
+def as_mapping(value: Any) -> Mapping[str, Any] | None:
+    """Read a value as an object, parsing JSON text; None if it is none."""
+    decoded = decode(value)
+    return decoded if isinstance(decoded, Mapping) else None
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """Read a value as a list, parsing JSON text; None if it is none."""
+    decoded = decode(value)
+    if isinstance(decoded, (list, tuple)):
+        return list(decoded)
+    return None
+
+
+def to_text(value: Any) -> str:
+    """Write a value as text: a string as it is, else compact JSON without `\\u` escapes."""
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value, default=_plain).decode()
+    except (TypeError, ValueError):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=repr)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): inner for key, inner in value.items()}
+    if isinstance(value, (tuple, set, frozenset)):
+        return list(value)
+    return repr(value)

@@ -1,0 +1,93 @@
+"""A row's error: one text, the traceback where there is one, and none for handled exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.translation.reading import Reading
+from otel_braintrust.translation.span import SpanEvent
+
+# Raised to stop or to wait, not because something failed: an error only if the status says so.
+INTERRUPTIONS = frozenset(
+    "CancelledError GeneratorExit StopIteration StopAsyncIteration GraphInterrupt NodeInterrupt "
+    "CallDeferred ApprovalRequired KeyboardInterrupt GraphBubbleUp ParentCommand".split()
+)
+
+
+def decide(reading: Reading, span_type: str) -> Any:
+    """Return the span's error, or None.
+
+    Args:
+        reading: a span, read.
+        span_type: its Braintrust type.
+    """
+    explicit = sorted((e for e in reading.errors if e[0] < 40), key=lambda e: e[0])
+    if explicit and explicit[0][0] == 0:
+        return explicit[0][1]
+    exceptions = [event for event in reading.span.events if event.name == "exception"]
+    if not _has_failed(reading, span_type, bool(explicit)):
+        return None
+    text = _exception_text(exceptions[-1].attributes) if exceptions else None
+    return (
+        text
+        or _text(reading.span.status_description)
+        or next((_text(found) for _, found in explicit if _text(found)), None)
+        or _attribute_text(reading)
+        or _operation_exception(reading)
+        or _text(reading.span.attributes.get("error.type"))
+        or "ERROR"
+    )
+
+
+def _has_failed(reading: Reading, span_type: str, is_explicit: bool) -> bool:
+    status = reading.span.status_code
+    if status == "ERROR" or is_explicit:
+        return True
+    error_type = reading.span.attributes.get("error.type")
+    if status == "UNSET" and span_type in ("llm", "tool") and isinstance(error_type, str):
+        return bool(error_type) and error_type.rpartition(".")[2] not in INTERRUPTIONS
+    return False
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _exception_text(attributes: Mapping[str, Any]) -> str | None:
+    kind = _text(attributes.get("exception.type"))
+    message = _text(attributes.get("exception.message"))
+    trace = _text(attributes.get("exception.stacktrace"))
+    if trace and (message is None or message in trace):
+        return trace
+    if message is None:
+        return trace or kind
+    # LangSmith wraps every error in a bare `Exception`, and descriptions often repeat the class.
+    if (
+        kind is None
+        or kind == "Exception"
+        or message.startswith((f"{kind}:", f"{kind.rpartition('.')[2]}:"))
+    ):
+        return message
+    return f"{kind}: {message}"
+
+
+_ATTRIBUTES = (
+    "error.message",
+    "exception.stacktrace",
+    "exception.message",
+    "langfuse.observation.status_message",
+    "error",
+)
+
+
+def _attribute_text(reading: Reading) -> str | None:
+    attributes = reading.span.attributes
+    return next((text for key in _ATTRIBUTES if (text := _text(attributes.get(key)))), None)
+
+
+def _operation_exception(reading: Reading) -> str | None:
+    for rank, found in reading.errors:
+        if rank == 40 and isinstance(found, SpanEvent):
+            return _exception_text(found.attributes)
+    return None

@@ -1,0 +1,478 @@
+"""Messages of every shape as OpenAI chat messages, and answers as a list of choices.
+
+One converter reads them all: it looks at the shape of what it is given, never at the producer. The
+target is mapping Braintrust's own SDK logs: `input` a list of messages, `output` a list of choices
+`{"index", "finish_reason", "message"}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from otel_braintrust.translation import parts
+from otel_braintrust.translation.decoding import as_list, decode, decode_container, to_text
+
+Message = dict[str, Any]
+
+ROLES: dict[str, str] = {
+    "human": "user",
+    "ai": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatbot": "assistant",
+    "aimessage": "assistant",
+    "aimessagechunk": "assistant",
+    "humanmessage": "user",
+    "systemmessage": "system",
+    "toolmessage": "tool",
+    "functionmessage": "tool",
+    "function": "tool",
+    "tool_result": "tool",
+    "tool-response": "tool",
+    "tool_response": "tool",
+    "ipython": "tool",
+}
+KNOWN_ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
+
+FINISH_REASONS: dict[str, str] = {
+    "tool_call": "tool_calls",
+    "tool-calls": "tool_calls",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "end_turn": "stop",
+    "stop": "stop",
+    "complete": "stop",
+    "completed": "stop",
+    "stop_sequence": "stop",
+    "eos": "stop",
+    "finish_reason.stop": "stop",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "length": "length",
+    "finish_reason.max_tokens": "length",
+    "content-filter": "content_filter",
+    "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "safety": "content_filter",
+    "refusal": "content_filter",
+    "guardrail_intervened": "content_filter",
+}
+
+# Keys of a message that the converter turns into other keys; all the rest is carried over.
+_READ_KEYS = frozenset(
+    "role type parts content contents tool_calls toolCalls tool_call_id toolCallId finish_reason "
+    "finishReason stop_reason function_call refusal additional_kwargs message lc id kwargs data".split()
+)
+_LANGCHAIN_NOISE = frozenset(
+    "response_metadata usage_metadata example invalid_tool_calls tool_call_chunks chunk_position "
+    "type additional_kwargs lc_attributes lc_kwargs lc_namespace".split()
+)
+
+
+def role_of(raw: Any, default: str | None = None) -> str | None:
+    """Spell a message's role as OpenAI does: `human` is user, `MessageRole.SYSTEM` is system."""
+    if not isinstance(raw, str) or not raw:
+        return default
+    lowered = raw.lower()
+    if lowered in KNOWN_ROLES:
+        return lowered
+    if lowered in ROLES:
+        return ROLES[lowered]
+    tail = lowered.rpartition(".")[2]
+    if tail in KNOWN_ROLES:
+        return tail
+    return ROLES.get(tail, raw)
+
+
+def finish_reason_of(raw: Any) -> str | None:
+    """Spell a finish reason as OpenAI does; an unknown one stays as it is."""
+    if isinstance(raw, Mapping):
+        raw = raw.get("unified") or raw.get("type") or raw.get("raw")
+    if not isinstance(raw, str) or not raw or raw in ("None", "null"):
+        return None
+    lowered = raw.lower()
+    return FINISH_REASONS.get(lowered) or FINISH_REASONS.get(lowered.rpartition(".")[2], raw)
+
+
+def to_messages(value: Any, default_role: str = "user") -> list[Message] | None:
+    """Convert a list of messages, one message, or a text.
+
+    Args:
+        value: native values or JSON text in any shape that carries roles, parts or content.
+        default_role: role of a text, or of a message that names none.
+
+    Returns:
+        OpenAI chat messages, or None if the value holds no messages.
+    """
+    value = decode(value)
+    if isinstance(value, str):
+        return [{"role": default_role, "content": value}] if value else None
+    if isinstance(value, Mapping):
+        return _one(value, default_role) if is_message(value) else None
+    if not isinstance(value, Sequence) or not value:
+        return None
+    if len(value) == 1 and isinstance(value[0], (list, tuple)) and not _is_pair(value[0]):
+        return to_messages(value[0], default_role)  # LangChain batches: [[message, ...]]
+    return _many(value, default_role)
+
+
+def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
+    found: list[Message] = []
+    loose: list[Any] = []
+    for item in values:
+        decoded = decode_container(item)
+        if isinstance(decoded, Mapping) and is_message(decoded):
+            _flush_loose(loose, found, default_role)
+            found.extend(_one(decoded, default_role))
+        elif _is_pair(decoded):
+            _flush_loose(loose, found, default_role)
+            found.extend(_one({"role": decoded[0], "content": decoded[1]}, default_role))
+        elif isinstance(decoded, Mapping) and not _is_loose_part(decoded):
+            return None
+        elif isinstance(decoded, (str, Mapping)):
+            loose.append(decoded)
+        else:
+            return None
+    _flush_loose(loose, found, default_role)
+    return found or None
+
+
+def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> None:
+    """Make a message of parts that stand in a list of messages by themselves."""
+    if loose:
+        found.extend(_one({"role": default_role, "content": list(loose)}, default_role))
+        loose.clear()
+
+
+_ITEM_TYPES = frozenset(
+    "message function_call function_call_output reasoning tool_call tool_call_response tool_use tool_result".split()
+)
+
+
+def is_message(value: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a message: it has a role, or a form that implies one."""
+    if isinstance(value.get("role"), str):
+        return True
+    if "lc" in value and isinstance(value.get("kwargs"), Mapping):
+        return True
+    if isinstance(value.get("message"), Mapping):
+        return (
+            is_message(value["message"])
+            or "content" in value["message"]
+            or "tool_calls" in value["message"]
+        )
+    kind = value.get("type")
+    if isinstance(kind, str):
+        if kind in _ITEM_TYPES and kind != "text":
+            return True
+        if role_of(kind) in KNOWN_ROLES and ("content" in value or "data" in value):
+            return True
+    return "parts" in value and isinstance(value["parts"], (list, tuple))
+
+
+def _is_loose_part(value: Mapping[str, Any]) -> bool:
+    kind = value.get("type")
+    return kind in parts.BY_TYPE or (kind is None and any(key in value for key in parts.BY_KEY))
+
+
+def _is_pair(value: Any) -> bool:
+    """Tell whether a value is LangChain's short form, `["human", "text"]`."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and role_of(value[0]) in KNOWN_ROLES
+        and isinstance(value[1], (str, list))
+    )
+
+
+def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
+    """Return a message's body and its role's raw text, out of wrappers around it."""
+    if isinstance(message.get("message"), Mapping) and "role" not in message:
+        return _unwrap(message["message"])
+    kwargs = message.get("kwargs")
+    if isinstance(kwargs, Mapping) and ("lc" in message or isinstance(message.get("id"), list)):
+        path = message.get("id")
+        name = path[-1] if isinstance(path, (list, tuple)) and path else kwargs.get("type")
+        role = kwargs.get("role") if str(name).startswith("Chat") else name
+        return {
+            k: v for k, v in kwargs.items() if k not in _LANGCHAIN_NOISE or k == "additional_kwargs"
+        }, role
+    data = message.get("data")
+    if isinstance(data, Mapping) and "role" not in message and isinstance(message.get("type"), str):
+        return {k: v for k, v in data.items() if k not in _LANGCHAIN_NOISE}, message["type"]
+    if "role" in message:
+        return message, message["role"]
+    kind = message.get("type")
+    if isinstance(kind, str) and role_of(kind) in KNOWN_ROLES and "content" in message:
+        return {k: v for k, v in message.items() if k not in _LANGCHAIN_NOISE}, kind
+    return message, None
+
+
+def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
+    """Convert one message; tool results in it become messages of their own, in their place."""
+    body, raw_role = _unwrap(message)
+    kind = body.get("type")
+    if raw_role is None and kind in _ITEM_TYPES and kind != "message":
+        return _item(body)
+    role = role_of(raw_role, default_role) or default_role
+    builder = _Builder(role, body)
+    content = _content_of(body)
+    if role == "tool" and not _holds_results(content):
+        return [builder.tool_message(content)]
+    for part in content if isinstance(content, (list, tuple)) else [content]:
+        if part is not None and part != "":
+            builder.add(decode_container(part) if isinstance(content, (list, tuple)) else part)
+    builder.add_calls(body)
+    return builder.messages()
+
+
+def _content_of(body: Mapping[str, Any]) -> Any:
+    for key in ("parts", "content", "contents", "text"):
+        value = body.get(key)
+        if value is not None:
+            if isinstance(value, str):
+                return _content_list(value)
+            if isinstance(value, Mapping):
+                inner = value.get("parts") or value.get("content")
+                return inner if inner is not None else [value]
+            return list(value) if isinstance(value, (list, tuple)) else to_text(value)
+    return None
+
+
+def _content_list(text: str) -> Any:
+    """Parse content that is the JSON text of a list of parts; all other text is text."""
+    if text[:1] == "[" or text[:2] in (" [", "\n["):
+        listed = as_list(text)
+        if listed and all(isinstance(item, Mapping) and _is_typed_part(item) for item in listed):
+            return listed
+    return text
+
+
+def _is_typed_part(item: Mapping[str, Any]) -> bool:
+    kind = item.get("type")
+    if isinstance(kind, str):
+        return kind in parts.BY_TYPE
+    return len(item) == 1 and next(iter(item)) in parts.BY_KEY
+
+
+def _holds_results(content: Any) -> bool:
+    if not isinstance(content, (list, tuple)):
+        return False
+    probe = parts.Gathered()
+    for part in content:
+        if isinstance(part, Mapping):
+            parts.gather(part, probe)
+    return bool(probe.results)
+
+
+def _item(item: Mapping[str, Any]) -> list[Message]:
+    """Convert an item of the Responses API, or a part, that stands where a message does."""
+    gathered = parts.Gathered()
+    parts.gather(item, gathered)
+    if gathered.results:
+        return [_result_message(result) for result in gathered.results]
+    message: Message = {"role": "assistant", "content": parts.collapse(gathered.content)}
+    if gathered.tool_calls:
+        message["tool_calls"] = gathered.tool_calls
+    return [message]
+
+
+def _result_message(result: parts.ToolResult) -> Message:
+    message: Message = {"role": "tool", "content": result.content}
+    if result.call_id:
+        message["tool_call_id"] = result.call_id
+    if result.name:
+        message["name"] = result.name
+    return message
+
+
+class _Builder:
+    """One source message on its way to one or more chat messages."""
+
+    def __init__(self, role: str, body: Mapping[str, Any]) -> None:
+        self.role = role
+        self.body = body
+        self.gathered = parts.Gathered()
+        self.done: list[Message] = []
+
+    def add(self, part: Any) -> None:
+        parts.gather(part, self.gathered)
+        if self.gathered.results:
+            results, self.gathered.results = self.gathered.results, []
+            self._close()
+            self.done.extend(_result_message(result) for result in results)
+
+    def add_calls(self, body: Mapping[str, Any]) -> None:
+        """Add the calls that stand beside the content, unless the content had them already."""
+        extra = body.get("additional_kwargs")
+        sources = [body.get("tool_calls"), body.get("toolCalls")]
+        if isinstance(extra, Mapping):
+            sources.append(extra.get("tool_calls"))
+        listed = next(
+            (decoded for source in sources if (decoded := decode_container(source))), None
+        )
+        if listed is not None and not self.gathered.tool_calls:
+            parts.read_tool_calls(listed, self.gathered)
+        elif not self.gathered.tool_calls and isinstance(body.get("function_call"), Mapping):
+            parts.read_tool_calls([body["function_call"]], self.gathered)
+        if isinstance(body.get("refusal"), str) and body["refusal"]:
+            self.gathered.refusal = body["refusal"]
+
+    def tool_message(self, content: Any) -> Message:
+        call_id = next(
+            (
+                self.body[key]
+                for key in ("tool_call_id", "toolCallId", "id")
+                if isinstance(self.body.get(key), str)
+            ),
+            None,
+        )
+        message: Message = {"role": "tool", "content": parts.tool_result_content(content)}
+        if call_id:
+            message["tool_call_id"] = call_id
+        return {**message, **self._extras(("id",))}
+
+    def messages(self) -> list[Message]:
+        if (
+            self.gathered.content
+            or self.gathered.tool_calls
+            or self.gathered.refusal
+            or not self.done
+        ):
+            self._close(keep_empty=not self.done)
+        return self.done
+
+    def _close(self, *, keep_empty: bool = False) -> None:
+        gathered, self.gathered = self.gathered, parts.Gathered()
+        if not (keep_empty or gathered.content or gathered.tool_calls or gathered.refusal):
+            return
+        content = parts.collapse(gathered.content)
+        if content is None and self.body.get("content") == "" and not gathered.tool_calls:
+            content = ""
+        message: Message = {"role": self.role, "content": content}
+        if gathered.tool_calls:
+            message["tool_calls"] = gathered.tool_calls
+        if gathered.refusal:
+            message["refusal"] = gathered.refusal
+        self.done.append({**message, **self._extras()})
+
+    def _extras(self, also_read: tuple[str, ...] = ()) -> dict[str, Any]:
+        return {
+            key: value
+            for key, value in self.body.items()
+            if key not in _READ_KEYS and key not in also_read and value not in (None, [], {})
+        }
+
+
+def to_choices(
+    value: Any, finish_reasons: Sequence[Any] | None = None
+) -> list[dict[str, Any]] | None:
+    """Convert an answer, or several, to a list of choices.
+
+    Args:
+        value: messages of the assistant, choices, or a text.
+        finish_reasons: reasons by position, for messages that carry none.
+
+    Returns:
+        `[{"index", "finish_reason", "message"}]`, or None if the value holds no message.
+    """
+    value = decode(value)
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    if len(listed) == 1 and isinstance(listed[0], (list, tuple)) and not _is_pair(listed[0]):
+        listed = listed[0]
+    choices: list[dict[str, Any]] = []
+    for item in _grouped(listed):
+        found = to_messages(item, "assistant")
+        if found is None:
+            return None
+        reason, index = _reason_and_index(item)
+        for message in found:
+            choices.append({"index": index, "finish_reason": reason, "message": message})
+    return _numbered(_joined(choices), list(finish_reasons or ()))
+
+
+def _grouped(listed: Sequence[Any]) -> list[Any]:
+    """Keep messages apart, and take items and parts that stand alone as one answer."""
+    decoded = [decode_container(item) for item in listed]
+    has_role = [isinstance(item, Mapping) and _has_own_role(item) for item in decoded]
+    if all(has_role) or len(decoded) == 1:
+        return list(decoded)
+    groups: list[Any] = []
+    loose: list[Any] = []
+    for item, own in zip(decoded, has_role, strict=True):
+        if own and not loose:
+            groups.append(item)
+        elif own:
+            loose.append(item)
+        else:
+            loose.append(item)
+    return [*groups, {"role": "assistant", "content": loose}] if loose else groups
+
+
+def _has_own_role(item: Mapping[str, Any]) -> bool:
+    return is_message(item) and item.get("type") not in (_ITEM_TYPES - {"message"})
+
+
+def _reason_and_index(item: Any) -> tuple[str | None, Any]:
+    if not isinstance(item, Mapping):
+        return None, None
+    inner = item.get("message") if isinstance(item.get("message"), Mapping) else {}
+    for holder in (item, inner, item.get("kwargs") or {}):
+        if isinstance(holder, Mapping):
+            for key in ("finish_reason", "finishReason", "stop_reason", "stopReason"):
+                reason = finish_reason_of(holder.get(key))
+                if reason:
+                    return reason, item.get("index")
+            metadata = holder.get("response_metadata")
+            if isinstance(metadata, Mapping):
+                reason = finish_reason_of(
+                    metadata.get("finish_reason") or metadata.get("stop_reason")
+                )
+                if reason:
+                    return reason, item.get("index")
+    return None, item.get("index")
+
+
+def _joined(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join a message that only thinks to the answer after it: one turn, told in two messages."""
+    joined: list[dict[str, Any]] = []
+    for choice in choices:
+        message = choice["message"]
+        before = joined[-1]["message"] if joined else None
+        if (
+            before is not None
+            and before["role"] == message["role"] == "assistant"
+            and not before.get("tool_calls")
+            and _is_only_thinking(before["content"])
+            and choice["index"] in (None, joined[-1]["index"])
+        ):
+            content = message["content"]
+            after = content if isinstance(content, list) else _as_parts(content)
+            joined[-1] = {**choice, "message": {**message, "content": [*before["content"], *after]}}
+        else:
+            joined.append(choice)
+    return joined
+
+
+def _is_only_thinking(content: Any) -> bool:
+    return isinstance(content, list) and all(
+        isinstance(part, Mapping) and part.get("type") == "thinking" for part in content
+    )
+
+
+def _as_parts(content: Any) -> list[Any]:
+    return [] if content is None else [{"type": "text", "text": content}]
+
+
+def _numbered(
+    choices: list[dict[str, Any]], finish_reasons: list[Any]
+) -> list[dict[str, Any]] | None:
+    for position, choice in enumerate(choices):
+        if not isinstance(choice["index"], int) or isinstance(choice["index"], bool):
+            choice["index"] = position
+        if choice["finish_reason"] is None and position < len(finish_reasons):
+            choice["finish_reason"] = finish_reason_of(finish_reasons[position])
+    return choices or None

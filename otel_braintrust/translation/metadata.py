@@ -1,0 +1,133 @@
+"""A row's metadata: model, provider and parameters under their names, and all that is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.translation import providers
+from otel_braintrust.translation.decoding import decode_container, is_placeholder
+from otel_braintrust.translation.parameters import is_set
+from otel_braintrust.translation.reading import Reading, Suggestion
+
+# Names that say what model was called: entries of model calls only, elsewhere they stay raw.
+_OF_MODEL_CALLS = frozenset({"request_model", "response_model", "provider"})
+
+
+def decide(reading: Reading, span_type: str) -> dict[str, Any]:
+    """Return the canonical entries: model, provider, parameters, session, user.
+
+    Args:
+        reading: a span, read; what loses goes back into its leftovers.
+        span_type: its Braintrust type.
+    """
+    metadata: dict[str, Any] = {}
+    if span_type == "llm":
+        _add_model(reading, metadata)
+        _add_provider(reading, metadata)
+    else:
+        for name in _OF_MODEL_CALLS:
+            _restore(reading, reading.named.get(name, ()))
+    for name, suggestions in reading.named.items():
+        if name not in _OF_MODEL_CALLS:
+            chosen = _choose(reading, suggestions)
+            if chosen is not None:
+                metadata[name] = chosen.value
+                reading.origins[f"metadata.{name}"] = chosen.key
+    return metadata
+
+
+def _choose(reading: Reading, suggestions: list[Suggestion]) -> Suggestion | None:
+    real = sorted((s for s in suggestions if is_set(s.value)), key=lambda s: s.rank)
+    if not real:
+        return None
+    chosen = real[0]
+    _restore(reading, (s for s in real[1:] if s.value != chosen.value))
+    return chosen
+
+
+def _restore(reading: Reading, suggestions: Any) -> None:
+    for suggestion in suggestions:
+        if suggestion.key in reading.span.attributes:
+            reading.restore({suggestion.key: suggestion.raw})
+        elif isinstance(suggestion.raw, Mapping) and "." in suggestion.key:
+            reading.restore(
+                {k: v for k, v in suggestion.raw.items() if k in reading.span.attributes}
+            )
+
+
+def _add_model(reading: Reading, metadata: dict[str, Any]) -> None:
+    answered = _choose(reading, reading.named.get("response_model", []))
+    asked = _choose(reading, reading.named.get("request_model", []))
+    model = next(
+        (s.value for s in (answered, asked) if s is not None and not is_placeholder(s.value)), None
+    )
+    if model is None:
+        return
+    shown = model.removeprefix("models/") if isinstance(model, str) else model
+    metadata["model"] = shown
+    reading.origins["metadata.model"] = (answered or asked).key  # type: ignore[union-attr]  # one is
+    raw = asked.value if asked is not None else model
+    if raw != shown and not is_placeholder(raw):
+        metadata["request_model"] = raw
+
+
+def _add_provider(reading: Reading, metadata: dict[str, Any]) -> None:
+    suggestions = sorted(reading.named.get("provider", ()), key=lambda s: s.rank)
+    chosen = next((s for s in suggestions if providers.normalise(s.value) is not None), None)
+    name = providers.normalise(chosen.value) if chosen else None
+    attributes = reading.span.attributes
+    host = providers.of_host(attributes.get("server.address"), attributes.get("server.port"))
+    by_model = None
+    if chosen is not None and chosen.value == "gcp.gen_ai" and host in ("google", "vertex"):
+        name = host
+    elif name in (None, "openai") and host is not None:
+        name = host  # an OpenAI client pointed at another provider's host
+    if name is None:
+        by_model = providers.of_model(metadata.get("request_model") or metadata.get("model"))
+        name = by_model or providers.of_model(metadata.get("model"))
+    if name is not None:
+        metadata["provider"] = name
+        if by_model or chosen is None and host is None:
+            metadata["provider_source"] = "model"
+    for suggestion in suggestions:
+        if suggestion.value != name and suggestion.key in attributes:
+            reading.restore({suggestion.key: suggestion.raw})
+
+
+def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Add the user's own entries, facts on the span, and every attribute left over.
+
+    Args:
+        reading: a span, read and decided.
+        metadata: the canonical entries, added to; they win over equal names.
+    """
+    own = reading.own
+    for name, value in (own.get("extra") or {}).items():
+        metadata.setdefault(name, value)
+    if own.get("prompt"):
+        metadata.setdefault("prompt", own["prompt"])
+    if reading.evaluations:
+        metadata["evaluations"] = reading.evaluations
+    if reading.rejected_scores:
+        metadata["rejected_scores"] = reading.rejected_scores
+    if reading.truncated:
+        metadata["braintrust.mapping.truncated"] = sorted(set(reading.truncated))
+    if reading.events:
+        metadata["events"] = reading.events
+    for name, value in reading.user_metadata.items():
+        if name not in metadata:
+            metadata[name] = value
+        elif metadata[name] != value:
+            metadata.setdefault("attributes", {})[name] = value
+    for key, value in reading.leftovers.items():
+        shown = decode_container(value) if isinstance(value, str) else value
+        if key not in metadata:
+            metadata[key] = shown
+        elif metadata[key] != shown:
+            metadata.setdefault("attributes", {})[key] = shown
+    if reading.preserve:
+        for key, value in reading.span.attributes.items():
+            metadata.setdefault(key, value)
+    metadata |= own.get("metadata", {})
+    return metadata

@@ -1,0 +1,173 @@
+"""One span as one Braintrust row: read it once, decide each field, write the row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from otel_braintrust.translation import content, context, errors, metadata, metrics, span_types
+from otel_braintrust.translation.conventions import DISPATCH, Dispatch
+from otel_braintrust.translation.decoding import as_mapping
+from otel_braintrust.translation.reading import Reading
+from otel_braintrust.translation.span import LogEvent, SpanEvent, SpanView
+from otel_braintrust.translation.strict import strict
+from otel_braintrust.translation.times import iso
+
+# Events of which a span may have hundreds, one a chunk: counted, not copied.
+CHUNK_EVENTS = frozenset({"gen_ai.content.completion.chunk", "llm.content.completion.chunk"})
+
+
+def read(
+    span: SpanView, log_events: Sequence[LogEvent] = (), dispatch: Dispatch = DISPATCH
+) -> Reading:
+    """Read a span's attributes, events and logs through the dispatch table, once each.
+
+    Args:
+        span: the span's view.
+        log_events: log records of the span that carry its content.
+        dispatch: the compiled tables; by default those of every known convention.
+    """
+    reading = Reading(span)
+    keys, heads, leftovers = dispatch.keys, dispatch.heads, reading.leftovers
+    for scope, step in dispatch.scopes:
+        if span.scope_name.startswith(scope):
+            step(reading)
+    for key, value in span.attributes.items():
+        rule = keys.get(key)
+        if rule is not None:
+            taken = rule(reading, key, value)
+        elif key.partition(".")[0] in heads and (prefix := dispatch.prefix_of(key)) is not None:
+            taken = dispatch.prefixes[prefix](reading, key, key[len(prefix) :], value)
+        else:
+            taken = False
+        if not taken and key not in leftovers:
+            leftovers[key] = value
+    _read_events(reading, [*span.events, *map(_as_span_event, log_events)], dispatch)
+    for step in dispatch.finish:
+        step(reading)
+    return reading
+
+
+def _as_span_event(log: LogEvent) -> SpanEvent:
+    """Turn a log event into a span event: an object as body is fields, another is the content."""
+    body = as_mapping(log.body)
+    fields: dict[str, Any] = dict(body) if body is not None else {}
+    if body is None and log.body is not None:
+        fields["content"] = log.body
+    return SpanEvent(log.name, {**fields, **log.attributes}, log.time_ns)
+
+
+def _read_events(reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch) -> None:
+    chunks = 0
+    for event in events:
+        rule = dispatch.events.get(event.name)
+        if rule is not None and rule(reading, event):
+            continue
+        if event.name in CHUNK_EVENTS:
+            chunks += 1
+        elif len(reading.events) < context.MAX_EVENTS:
+            reading.events.append(context.show_event(event.name, event.time_ns, event.attributes))
+        else:
+            reading.own.setdefault("extra", {})["events_truncated"] = True
+    if chunks:
+        reading.own.setdefault("extra", {})["chunk_count"] = chunks
+
+
+def write(reading: Reading) -> dict[str, Any]:
+    """Decide every field of a span that was read, and return the row.
+
+    Args:
+        reading: what `read` found.
+
+    Returns:
+        The row without its container (`project_id`, `experiment_id`): strict JSON values only.
+    """
+    span_type = span_types.decide(reading)
+    asked, answered = content.decide(reading, span_type)
+    entries = metadata.decide(reading, span_type)
+    provider = entries.get("provider")
+    numbers = metrics.decide(reading, span_type, provider, entries)
+    error = errors.decide(reading, span_type)
+    if error is not None:
+        _drop_said_exception(reading, error)
+    described = context.describe(reading)
+    entries = metadata.finish(reading, entries)
+    context.add_facts(reading, entries)
+    row: dict[str, Any] = identity(reading.span)
+    own = reading.own
+    row["span_attributes"] = {
+        "name": reading.span.name,
+        "type": span_type,
+        **({"purpose": reading.purpose} if reading.purpose else {}),
+        **own.get("span_attributes", {}),
+    }
+    if asked is not content.UNSET:
+        row["input"] = asked
+    if answered is not content.UNSET:
+        row["output"] = answered
+    for name in ("expected", "origin", "classifications"):
+        if name in own:
+            row[name] = own[name]
+    if error is not None:
+        row["error"] = error
+    if reading.scores:
+        row["scores"] = reading.scores
+    if reading.tags:
+        row["tags"] = reading.tags
+    row["metadata"] = entries
+    row["metrics"] = numbers
+    row["context"] = described
+    return strict(row)  # type: ignore[no-any-return]  # an object in, an object out
+
+
+def identity(span: SpanView) -> dict[str, Any]:
+    """Return the fields that every row has: ids, parents and creation time.
+
+    The row's id is the span's: a retry replaces the same row, and feedback finds it offline.
+    """
+    return {
+        "id": span.span_id,
+        "span_id": span.span_id,
+        "root_span_id": span.trace_id,
+        "span_parents": [span.parent_span_id] if span.parent_span_id else None,
+        "created": iso(span.start_ns),
+    }
+
+
+def _drop_said_exception(reading: Reading, error: Any) -> None:
+    """Drop the exception event that became the row's error, if the error says all of it."""
+    for index in range(len(reading.events) - 1, -1, -1):
+        event = reading.events[index]
+        if event["name"] != "exception":
+            continue
+        attributes = event.get("attributes", {})
+        texts = [attributes.get(f"exception.{name}") for name in ("message", "stacktrace")]
+        if all(not text or text in str(error) for text in texts):
+            reading.events.pop(index)
+        return
+
+
+def bare(span: SpanView, problem: BaseException) -> dict[str, Any]:
+    """Return the least row of a span whose translation failed: ids, times, raw attributes.
+
+    Args:
+        span: the span's view.
+        problem: what went wrong; its class is named, its text may hold content and is not.
+    """
+    row = identity(span)
+    row["span_attributes"] = {"name": span.name}
+    row["metadata"] = {
+        "mapping_error": f"translation failed: {type(problem).__name__}",
+        **{str(key): value for key, value in _items(span.attributes)},
+    }
+    row["metrics"] = {"start": span.start_ns / 1e9} | (
+        {"end": span.end_ns / 1e9} if span.end_ns else {}
+    )
+    return strict(row)  # type: ignore[no-any-return]  # an object in, an object out
+
+
+def _items(attributes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    try:
+        return list(attributes.items())
+    except RuntimeError:  # changed by another thread while being read
+        return []

@@ -1,0 +1,31 @@
+"""Times that attributes tell, set against a span's own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from otel_braintrust.translation.span import SpanView
+
+
+def iso(time_ns: int) -> str:
+    """Write a time in nanoseconds since 1970 as RFC 3339 with microseconds, in UTC."""
+    seconds, rest_ns = divmod(time_ns, 1_000_000_000)
+    try:
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, OSError, ValueError):
+        moment = datetime.fromtimestamp(0, timezone.utc)
+    return moment.replace(microsecond=rest_ns // 1000).isoformat(timespec="microseconds")
+
+
+def seconds_since_start(span: SpanView, moment: Any) -> float | None:
+    """Return how long after the span's start an ISO time lies, in seconds; None if it is no time."""
+    if not isinstance(moment, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(moment.strip().strip('"').replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=timezone.utc)
+    return parsed.timestamp() - span.start_ns / 1e9

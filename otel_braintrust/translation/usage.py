@@ -1,0 +1,295 @@
+"""Token counts under Braintrust's metric names: one family's record, nothing counted twice.
+
+A span may carry the same usage in several families of attributes. One family supplies the whole
+record; others only fill gaps, and only if their prompt total is the same. Whether cache tokens are
+part of the input follows from the numbers where they prove it, else from the producer.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+PROMPT = "prompt_tokens"
+COMPLETION = "completion_tokens"
+TOTAL = "tokens"
+CACHED = "prompt_cached_tokens"
+CREATED = "prompt_cache_creation_tokens"
+CREATED_5M = "prompt_cache_creation_5m_tokens"
+CREATED_1H = "prompt_cache_creation_1h_tokens"
+REASONING = "completion_reasoning_tokens"
+PROMPT_AUDIO = "prompt_audio_tokens"
+COMPLETION_AUDIO = "completion_audio_tokens"
+COMPLETION_IMAGE = "completion_image_tokens"
+
+# First the family that is right when several are there; `details` and `payload` repeat others.
+FAMILIES = (
+    "ai.usage.v6",
+    "gen_ai",
+    "llm",
+    "ai.usage",
+    "langfuse",
+    "mlflow",
+    "gen_ai.old",
+    "claude_code",
+    "details",
+    "payload",
+)
+
+_INTEGER = re.compile(r'^[\s"]*(\d+(?:\.0*)?|\d+(?:\.\d+)?[eE][+]?\d+)[\s"]*$')
+
+
+def token_count(value: Any) -> int | None:
+    """Read a token count: an integer, an integral float, a Decimal or text of one; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if value >= 0 else None
+    if isinstance(value, str):
+        match = _INTEGER.match(value)
+        if match is None:
+            return None
+        value = float(match.group(1)) if not match.group(1).isdigit() else int(match.group(1))
+    if isinstance(value, int):
+        return value
+    if isinstance(value, (float, Decimal)):
+        number = float(value)
+        return (
+            int(number) if math.isfinite(number) and number >= 0 and number == int(number) else None
+        )
+    return None
+
+
+@dataclass(slots=True)
+class UsageRecords:
+    """What each family of attributes says of one call, before one is chosen."""
+
+    families: dict[str, dict[str, int]] = field(default_factory=dict)
+    keys: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, family: str, name: str, count: int, key: str) -> bool:
+        """Note a count; the first of a name wins within its family."""
+        record = self.families.setdefault(family, {})
+        if name in record and (record[name] or not count):
+            return False
+        record[name] = count
+        self.keys.setdefault(family, {})[name] = key
+        return True
+
+    def __bool__(self) -> bool:
+        return bool(self.families)
+
+
+@dataclass(slots=True)
+class Usage:
+    """The usage of one call in canonical names, and how it came about."""
+
+    counts: dict[str, int]
+    family: str = ""
+    normalised: str | None = None
+    reported_total: int | None = None
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+def resolve(records: UsageRecords, *, excludes_cache: bool, provider: str | None) -> Usage | None:
+    """Choose a record and normalise it.
+
+    Args:
+        records: what the families say.
+        excludes_cache: the producer's input is known not to contain cache tokens.
+        provider: the canonical provider; Google's totals tell of thoughts.
+
+    Returns:
+        Canonical counts, or None if nothing was reported.
+    """
+    family = _choose(records)
+    if family is None:
+        return None
+    counts = dict(records.families[family])
+    for other in FAMILIES:
+        theirs = records.families.get(other)
+        if other != family and theirs and _agree(counts, theirs):
+            for name, count in theirs.items():
+                counts.setdefault(name, count)
+    if not any(counts.values()):
+        return None
+    usage = Usage(counts, family)
+    _drop_absent_halves(counts)
+    _add_cache(usage, excludes_cache=excludes_cache)
+    _add_thoughts(usage, provider)
+    _settle_total(usage)
+    _check_parts(usage)
+    return usage
+
+
+def _choose(records: UsageRecords) -> str | None:
+    present = [name for name in FAMILIES if records.families.get(name)]
+    complete = [
+        name
+        for name in present
+        if {PROMPT, COMPLETION} <= records.families[name].keys()
+        and any(records.families[name].values())
+    ]
+    some = [name for name in present if any(records.families[name].values())]
+    return next(iter(complete or some or present), None)
+
+
+def _agree(ours: Mapping[str, int], theirs: Mapping[str, int]) -> bool:
+    """Tell whether another family speaks of the same call in the same way of counting."""
+    if PROMPT not in theirs:
+        return True
+    if PROMPT not in ours:
+        return COMPLETION in ours and ours[COMPLETION] == theirs.get(COMPLETION)
+    return ours[PROMPT] == theirs[PROMPT]
+
+
+def _drop_absent_halves(counts: dict[str, int]) -> None:
+    """Drop sub-counts of zero where the producer reports every field whether known or not."""
+    for name in (CREATED_5M, CREATED_1H):
+        if not counts.get(name):
+            counts.pop(name, None)
+    if CREATED_5M in counts or CREATED_1H in counts:
+        counts.pop(CREATED, None)
+
+
+def _written(counts: Mapping[str, int]) -> int:
+    return max(counts.get(CREATED, 0), counts.get(CREATED_5M, 0) + counts.get(CREATED_1H, 0))
+
+
+def _add_cache(usage: Usage, *, excludes_cache: bool) -> None:
+    """Make the prompt count include what was read from and written to the cache."""
+    counts = usage.counts
+    read, written = counts.get(CACHED, 0), _written(counts)
+    if not read + written or PROMPT not in counts:
+        return
+    prompt, completion, total = counts[PROMPT], counts.get(COMPLETION, 0), counts.get(TOTAL)
+    impossible = read + written > prompt
+    proven = total is not None and total == prompt + completion + read + written
+    if impossible or proven or excludes_cache:
+        counts[PROMPT] = prompt + read + written
+        usage.normalised = "added_cache"
+        if total is not None and total == prompt + completion:
+            counts.pop(TOTAL)
+
+
+def _add_thoughts(usage: Usage, provider: str | None) -> None:
+    """Make Gemini's completion include thoughts that only its total tells of."""
+    counts = usage.counts
+    if provider not in ("google", "vertex") or PROMPT not in counts or COMPLETION not in counts:
+        return
+    total, reasoning = counts.get(TOTAL), counts.get(REASONING, 0)
+    gap = total - counts[PROMPT] - counts[COMPLETION] if total is not None else 0
+    if gap > 0 and reasoning in (0, gap):
+        counts[COMPLETION] += gap
+        usage.normalised = "added_thoughts"
+    elif reasoning > counts[COMPLETION] and gap == 0 and total is None:
+        counts[COMPLETION] += reasoning
+        usage.normalised = "added_thoughts"
+
+
+def _settle_total(usage: Usage) -> None:
+    counts = usage.counts
+    reported = counts.get(TOTAL)
+    if PROMPT in counts and COMPLETION in counts:
+        counts[TOTAL] = counts[PROMPT] + counts[COMPLETION]
+        if reported is not None and reported != counts[TOTAL]:
+            usage.reported_total = reported
+    elif reported == 0:
+        counts.pop(TOTAL)
+
+
+def _check_parts(usage: Usage) -> None:
+    """Put cache counts that cannot be part of the prompt aside."""
+    counts = usage.counts
+    if PROMPT in counts and counts.get(CACHED, 0) + _written(counts) > counts[PROMPT]:
+        for name in (CACHED, CREATED, CREATED_5M, CREATED_1H):
+            if name in counts:
+                usage.rejected[name] = counts.pop(name)
+
+
+# A provider's own usage object, wherever it turns up as JSON. Nested keys are joined by a dot.
+_PAYLOAD_NAMES: dict[str, str] = {
+    "prompt_tokens": PROMPT,
+    "input_tokens": PROMPT,
+    "inputTokens": PROMPT,
+    "promptTokens": PROMPT,
+    "prompt_token_count": PROMPT,
+    "promptTokenCount": PROMPT,
+    "prompt_eval_count": PROMPT,
+    "inputTokens.total": PROMPT,
+    "completion_tokens": COMPLETION,
+    "output_tokens": COMPLETION,
+    "outputTokens": COMPLETION,
+    "completionTokens": COMPLETION,
+    "candidates_token_count": COMPLETION,
+    "candidatesTokenCount": COMPLETION,
+    "eval_count": COMPLETION,
+    "outputTokens.total": COMPLETION,
+    "total_tokens": TOTAL,
+    "totalTokens": TOTAL,
+    "total_token_count": TOTAL,
+    "totalTokenCount": TOTAL,
+    "prompt_tokens_details.cached_tokens": CACHED,
+    "input_tokens_details.cached_tokens": CACHED,
+    "input_token_details.cache_read": CACHED,
+    "cache_read_input_tokens": CACHED,
+    "cacheReadInputTokens": CACHED,
+    "cached_content_token_count": CACHED,
+    "cachedContentTokenCount": CACHED,
+    "cache_read_tokens": CACHED,
+    "cachedInputTokens": CACHED,
+    "inputTokens.cacheRead": CACHED,
+    "cache_creation_input_tokens": CREATED,
+    "cacheWriteInputTokens": CREATED,
+    "input_token_details.cache_creation": CREATED,
+    "cache_write_tokens": CREATED,
+    "inputTokens.cacheWrite": CREATED,
+    "cache_creation.ephemeral_5m_input_tokens": CREATED_5M,
+    "cache_creation.ephemeral_1h_input_tokens": CREATED_1H,
+    "completion_tokens_details.reasoning_tokens": REASONING,
+    "output_tokens_details.reasoning_tokens": REASONING,
+    "output_token_details.reasoning": REASONING,
+    "thoughts_token_count": REASONING,
+    "thoughtsTokenCount": REASONING,
+    "reasoning_tokens": REASONING,
+    "reasoningTokens": REASONING,
+    "outputTokens.reasoning": REASONING,
+    "prompt_tokens_details.audio_tokens": PROMPT_AUDIO,
+    "completion_tokens_details.audio_tokens": COMPLETION_AUDIO,
+    "input_token_details.audio": PROMPT_AUDIO,
+    "output_token_details.audio": COMPLETION_AUDIO,
+}
+# Names by which only APIs speak whose input leaves the cache tokens out (Anthropic, Bedrock).
+_EXCLUSIVE_NAMES = frozenset(
+    {"cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens"}
+)
+
+
+def of_payload(value: Any) -> tuple[dict[str, int], bool]:
+    """Read a provider's usage object.
+
+    Args:
+        value: `usage`, `usage_metadata` or the like, as an object.
+
+    Returns:
+        Canonical counts, and whether its input leaves cache tokens out.
+    """
+    counts: dict[str, int] = {}
+    if not isinstance(value, Mapping):
+        return counts, False
+    flat = dict(value)
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            flat |= {f"{key}.{name}": count for name, count in inner.items()}
+    for key, raw in flat.items():
+        name = _PAYLOAD_NAMES.get(key)
+        count = token_count(raw) if name else None
+        if name and count is not None and not counts.get(name):
+            counts[name] = count
+    if counts.get(REASONING) and ("thoughts_token_count" in flat or "thoughtsTokenCount" in flat):
+        counts[COMPLETION] = counts.get(COMPLETION, 0) + counts[REASONING]
+    return counts, not _EXCLUSIVE_NAMES.isdisjoint(flat)
