@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -53,7 +51,7 @@ class Courier:
         new_patience: Callable[[], Patience],
         abort: Callable[[], None],
     ) -> None:
-        self.drain: Callable[[], None] | None = None
+        self.drain: Callable[[], object] | None = None
         self._ledger = ledger
         self._seal = seal
         self._sender = sender
@@ -62,13 +60,14 @@ class Courier:
         self._new_patience = new_patience
         self._abort = abort
         self._begin()
-        _renew_after_fork(self)
 
     def _begin(self) -> None:
         self._changed = threading.Condition(threading.RLock())
         self._inbox: deque[Ticket] = deque()
-        self._in_hand: list[Parcel] = []
+        self._carried: list[Ticket] = []
         self._thread: threading.Thread | None = None
+        self._flushes = 0
+        self._flushes_at_attempt = 0
         self._flush_wanted = False
         self._draining = False
         self._stop_at: float | None = None
@@ -105,18 +104,23 @@ class Courier:
         if watch.pending and not self._stopped:
             with self._changed:
                 self._flush_wanted = True
+                self._flushes += 1
                 self._changed.notify_all()
             if not self._ensure_thread():
                 self._work_inline(deadline)
         return self._ledger.report(watch, deadline)
 
-    def stop(self, deadline: float) -> None:
-        """Send what can be sent until the deadline, then drop the rest, counted as ``shutdown``."""
+    def hurry(self, deadline: float) -> None:
+        """Announce a stop: nobody waits for room any more, and requests end by the deadline."""
         with self._changed:
-            if self._stopped:
-                return
             self._stop_at = deadline
             self._changed.notify_all()
+
+    def stop(self, deadline: float) -> None:
+        """Send what can be sent until the deadline, then drop the rest, counted as ``shutdown``."""
+        if self._stopped:
+            return
+        self.hurry(deadline)
         if self._ledger.counts.pending and not self._ensure_thread():
             self._work_inline(deadline)
         thread = self._thread
@@ -124,14 +128,14 @@ class Courier:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._changed:
             self._stopped = True
-            rest = [*self._inbox, *(parcel.ticket for parcel in self._in_hand)]
+            rest = [*self._carried, *self._inbox]
             self._inbox.clear()
             self._changed.notify_all()
         self._drop(rest, "shutdown")
         self._abort()
 
     def renew_after_fork(self) -> None:
-        """Begin anew in a forked child: the parent's thread, and what it had in hand, are not here."""
+        """Begin anew in a forked child: the parent's thread is not here, and its spans not ours."""
         was_stopped = self._stopped
         self._begin()
         self._stopped = was_stopped
@@ -184,10 +188,9 @@ class Courier:
             self._drain_queue_in_front()
             with self._changed:
                 taken = min(len(self._inbox), SPANS_AT_ONCE)
-                tickets = [self._inbox.popleft() for _ in range(taken)]
+                self._carried = [self._inbox.popleft() for _ in range(taken)]
                 self._changed.notify_all()
-            if tickets:
-                self._carry(tickets)
+            self._carry(self._carried)
         except Exception as error:  # noqa: BLE001  (the thread must outlive whatever happens)
             self._troubles.tell(
                 "internal",
@@ -195,6 +198,10 @@ class Courier:
                 "delivery failed unexpectedly: %r; please report it",
                 error,
             )
+        finally:
+            # Only an unforeseen exception or a stop leaves any of them unsettled.
+            self._drop(self._carried, "shutdown" if self._stopped else "unreadable")
+            self._carried = []
 
     def _drain_queue_in_front(self) -> None:
         with self._changed:
@@ -209,99 +216,81 @@ class Courier:
                 self._draining = False
 
     def _carry(self, tickets: Sequence[Ticket]) -> None:
-        """Deliver these spans, or lose them with a reason; return only when each is settled."""
-        try:
-            self._in_hand = self._seal(tickets)
-            patience = self._new_patience()
-            while self._in_hand and not self._stopped:
-                round_ = self._sender.attempt(self._in_hand, self._stop_at)
-                self._in_hand = round_.waiting
-                self._note_round(round_, patience)
-        finally:
-            self._drop(tickets, "unreadable")  # only what an unforeseen exception left unsettled
-            self._in_hand = []
-
-    def _note_round(self, round_: Round, patience: Patience) -> None:
-        if round_.progress:
-            patience.note_progress()
-        if round_.error is None:
+        """Deliver these spans, or lose them with a reason."""
+        waiting = self._seal(tickets) if tickets else []
+        patience = self._new_patience()
+        while waiting and not self._stopped:
+            self._flushes_at_attempt = self._flushes
+            round_ = self._sender.attempt(waiting, self._stop_at)
+            self._note_health(round_)
             if round_.progress:
-                self.is_failing = False
-                self._troubles.is_over("outage", "delivery to Braintrust works again")
-            return
-        self.is_failing = True
-        self._tell_outage(round_.error)
-        wait_s = patience.next_wait_s(round_.error)
-        if wait_s is None:
-            self._give_up(round_.error)
-        elif not self._pause(wait_s, may_shorten=not round_.error.retry_after_s):
-            self._drop([parcel.ticket for parcel in self._in_hand], "shutdown")
-            self._in_hand = []
+                patience.note_progress()
+            waiting = round_.waiting
+            if round_.error is not None and not self._wait_out(round_.error, patience, waiting):
+                return
 
-    def _tell_outage(self, error: ApiError) -> None:
-        self._troubles.tell(
-            "outage", logging.WARNING, "spans wait to be sent and are tried again: %s", error
-        )
+    def _note_health(self, round_: Round) -> None:
+        if round_.error is not None:
+            self.is_failing = True
+            kind = f"outage {REASON_BY_RETRYABLE_ERROR[type(round_.error)]}"
+            message = "spans wait to be sent and are tried again: %s"
+            self._troubles.tell(kind, logging.WARNING, message, round_.error)
+        elif round_.progress:
+            self.is_failing = False
+            self._troubles.are_over("outage", "delivery to Braintrust works again")
 
-    def _give_up(self, error: ApiError) -> None:
+    def _wait_out(self, error: ApiError, patience: Patience, waiting: list[Parcel]) -> bool:
+        """Wait before the next attempt; False when the rows were given up instead."""
+        tickets = [parcel.ticket for parcel in waiting]
+        wait_s = patience.next_wait_s(error)
+        if wait_s is not None:
+            if self._pause(wait_s, may_shorten=not error.retry_after_s):
+                return True
+            self._drop(tickets, "shutdown")
+            return False
         reason = REASON_BY_RETRYABLE_ERROR[type(error)]
-        dropped = self._drop([parcel.ticket for parcel in self._in_hand], reason)
-        self._in_hand = []
+        dropped = self._drop(tickets, reason)
         self._troubles.tell(
             f"gave up {reason}",
             logging.ERROR,
-            "%d spans dropped after trying for as long as OTEL_BRAINTRUST_MAX_RETRY and "
+            "%d spans dropped, tried for as long as OTEL_BRAINTRUST_MAX_RETRY and "
             "BRAINTRUST_NUM_RETRIES allow: %s",
             dropped,
             error,
             count=dropped,
         )
+        return False
 
     def _pause(self, wait_s: float, *, may_shorten: bool) -> bool:
         """Wait before the next attempt; False when a stop leaves no time for one."""
         begin = time.monotonic()
         with self._changed:
-            flush_seen = self._flush_wanted
             while not self._stopped:
-                end = begin + wait_s
-                if may_shorten and (self._flush_wanted and not flush_seen):
-                    end = min(end, begin + LEAST_PAUSE_S)
-                if self._stop_at is not None:
-                    # One more probe may be worth it; waiting beyond the end is not.
-                    if end >= self._stop_at:
-                        end = self._stop_at
-                        if not self._changed.wait(max(0.0, end - time.monotonic())):
-                            return False
-                        continue
+                is_asked = self._flushes != self._flushes_at_attempt or self._stop_at is not None
+                shortest_s = min(wait_s, LEAST_PAUSE_S)
+                end = begin + (shortest_s if may_shorten and is_asked else wait_s)
+                if self._stop_at is not None and end >= self._stop_at:
+                    return False
                 remaining_s = end - time.monotonic()
                 if remaining_s <= 0:
                     return True
                 self._changed.wait(remaining_s)
             return False
 
+    def tell_queue_full(self, dropped: int) -> None:
+        """Log, now and then, that spans are dropped because too many wait."""
+        self._troubles.tell(
+            "queue_full",
+            logging.WARNING,
+            "%d spans dropped: %d wait already; raise OTEL_BSP_MAX_QUEUE_SIZE or "
+            "BRAINTRUST_QUEUE_SIZE, or make fewer spans",
+            dropped,
+            self._queue_size,
+            count=dropped,
+        )
+
     def _drop(self, tickets: Sequence[Ticket], reason: str) -> int:
         dropped = self._ledger.settle(tickets, "dropped", reason)
         if dropped and reason == "queue_full":
-            self._troubles.tell(
-                "queue_full",
-                logging.WARNING,
-                "%d spans dropped: %d wait already; raise OTEL_BSP_MAX_QUEUE_SIZE or "
-                "BRAINTRUST_QUEUE_SIZE, or make fewer spans",
-                dropped,
-                self._queue_size,
-                count=dropped,
-            )
+            self.tell_queue_full(dropped)
         return dropped
-
-
-def _renew_after_fork(courier: Courier) -> None:
-    if not hasattr(os, "register_at_fork"):
-        return
-    reference = weakref.WeakMethod(courier.renew_after_fork)
-
-    def renew() -> None:
-        method = reference()
-        if method is not None:
-            method()
-
-    os.register_at_fork(after_in_child=renew)

@@ -53,6 +53,9 @@ __all__ = [
     "suppressed_instrumentation",
 ]
 
+# A host that does not take a connection in this time will not take it later either.
+CONNECT_TIMEOUT_S = 10.0
+
 # Instrumentations look for one of the three: the API's two keys, or the plain name of old releases.
 _SUPPRESSION_KEYS = tuple(
     key
@@ -162,6 +165,7 @@ class Connection:
         self._organization: Organization | None = None
         self._session: requests.Session | None = None
         self._session_pid = 0
+        self._adapters: tuple[DeadlineAdapter, ...] = ()
 
     def login(self, *, deadline: float | None = None) -> Organization:
         """Ask the app host which organization the key belongs to; the answer is kept.
@@ -247,7 +251,7 @@ class Connection:
                     allow_redirects=False,
                     # requests hands a urllib3 Timeout through, and only its total bounds connecting
                     # and reading together; the type stubs know numbers and tuples only.
-                    timeout=Timeout(total=timeout_s),  # type: ignore[arg-type]
+                    timeout=Timeout(total=timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),  # type: ignore[arg-type]
                 )
         except requests.exceptions.InvalidURL as error:
             raise self._refused(method, url, "this is not an address") from error
@@ -269,6 +273,13 @@ class Connection:
         session, self._session = self._session, None
         if session is not None and self._session_pid == os.getpid():
             session.close()
+
+    def abort(self) -> None:
+        """Break off a request that another thread is waiting for, and close the sockets."""
+        if self._session_pid == os.getpid():  # a forked child must not end its parent's requests
+            for adapter in self._adapters:
+                adapter.abort()
+        self.close()
 
     def _api_base(self, deadline: float | None) -> str:
         if self.api_url is not None:
@@ -294,8 +305,9 @@ class Connection:
             session = requests.Session()
             session.headers["User-Agent"] = f"otel-braintrust/{__version__}"
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            session.mount("http://", DeadlineAdapter())
-            session.mount("https://", DeadlineAdapter())
+            self._adapters = (DeadlineAdapter(), DeadlineAdapter())
+            session.mount("http://", self._adapters[0])
+            session.mount("https://", self._adapters[1])
             self._session, self._session_pid = session, os.getpid()
         return self._session
 

@@ -11,6 +11,8 @@ import http.client
 import io
 import socket
 import time
+import weakref
+from contextlib import suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -52,34 +54,52 @@ class _DeadlineResponse(http.client.HTTPResponse):
             self.fp = io.BufferedReader(_DeadlineReader(sock, timeout_s))
 
 
-class _DeadlineHTTPConnection(HTTPConnection):
-    response_class = _DeadlineResponse
-
-
-class _DeadlineHTTPSConnection(HTTPSConnection):
-    response_class = _DeadlineResponse
-
-
-class _DeadlineHTTPPool(HTTPConnectionPool):
-    ConnectionCls = _DeadlineHTTPConnection
-
-
-class _DeadlineHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _DeadlineHTTPSConnection
-
-
 class DeadlineAdapter(HTTPAdapter):
     """An ``HTTPAdapter`` that makes a read time-out the time for the whole answer."""
 
+    def __init__(self) -> None:
+        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        super().__init__()
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        _use_deadline_pools(self.poolmanager)
+        self.poolmanager.pool_classes_by_scheme = _deadline_pools(self._open)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        _use_deadline_pools(manager)
+        manager.pool_classes_by_scheme = _deadline_pools(self._open)
         return manager
 
+    def abort(self) -> None:
+        """End every connection, so that a thread that waits for an answer gets an error at once."""
+        for connection in list(self._open):
+            sock = connection.sock
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
-def _use_deadline_pools(manager: Any) -> None:
-    manager.pool_classes_by_scheme = {"http": _DeadlineHTTPPool, "https": _DeadlineHTTPSPool}
+
+def _deadline_pools(open_connections: weakref.WeakSet[HTTPConnection]) -> dict[str, Any]:
+    """Pools whose connections read with a deadline and enter themselves in the set given."""
+
+    class PlainConnection(HTTPConnection):
+        response_class = _DeadlineResponse
+
+        def connect(self) -> None:
+            super().connect()
+            open_connections.add(self)
+
+    class SecureConnection(HTTPSConnection):
+        response_class = _DeadlineResponse
+
+        def connect(self) -> None:
+            super().connect()
+            open_connections.add(self)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = PlainConnection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": PlainPool, "https": SecurePool}

@@ -52,11 +52,13 @@ class Troubles:
             args = (*args, known.untold)
         logger.log(level, message, *args)
 
-    def is_over(self, kind: str, message: str) -> None:
-        """Log that a kind of trouble ended, if it was told that it began."""
+    def are_over(self, prefix: str, message: str) -> None:
+        """Log that the kinds of trouble whose name begins so are over, if any of them was told."""
         with self._lock:
-            known = self._kinds.pop(kind, None)
-        if known is not None:
+            over = [kind for kind in self._kinds if kind.startswith(prefix)]
+            for kind in over:
+                del self._kinds[kind]
+        if over:
             logger.info(message)
 
     def reset_after_fork(self) -> None:

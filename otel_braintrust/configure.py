@@ -1,0 +1,160 @@
+"""configure(): one call puts Braintrust into the OpenTelemetry that is there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from otel_braintrust.ledger import Counts, FlushResult
+from otel_braintrust.logs import BraintrustLogRecordProcessor, LogJoin
+from otel_braintrust.processor import BraintrustSpanProcessor
+from otel_braintrust.settings import Settings
+
+logger = logging.getLogger("otel_braintrust")
+
+_lock = threading.RLock()
+_configured: weakref.WeakKeyDictionary[Any, BraintrustSpanProcessor] = weakref.WeakKeyDictionary()
+# flush() and ledger() mean the processor that was configured last.
+_latest: BraintrustSpanProcessor | None = None
+
+NO_PLACE = (
+    "the TracerProvider ({kind}) takes no span processors, so no span reaches Braintrust; "
+    "give configure(tracer_provider=...) an opentelemetry.sdk.trace.TracerProvider"
+)
+
+
+def configure(
+    *,
+    api_key: str | None = None,
+    parent: str | None = None,
+    project: str | None = None,
+    project_id: str | None = None,
+    api_url: str | None = None,
+    app_url: str | None = None,
+    org_name: str | None = None,
+    tracer_provider: Any = None,
+    logger_provider: Any = None,
+    spans: str = "all",
+    **options: Any,
+) -> BraintrustSpanProcessor:
+    """Send the spans of this process to Braintrust.
+
+    Adds a :class:`BraintrustSpanProcessor` to the TracerProvider that is there, and makes one only
+    where there is none; adds a :class:`BraintrustLogRecordProcessor` to the LoggerProvider, for the
+    instrumentations that put prompts and answers into log records. Calling it again for the same
+    provider returns the same processor.
+
+    Args:
+        api_key: API key; default ``BRAINTRUST_API_KEY``.
+        parent: Where spans go; default ``BRAINTRUST_PARENT``, else the project.
+        project: Project by name; default ``BRAINTRUST_PROJECT``, else ``Global``.
+        project_id: Project by id; default ``BRAINTRUST_PROJECT_ID``.
+        api_url: API host; default ``BRAINTRUST_API_URL``, else what the login says.
+        app_url: App host; default ``BRAINTRUST_APP_URL``.
+        org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
+        tracer_provider: The TracerProvider; default the process's.
+        logger_provider: The LoggerProvider; default the process's.
+        spans: Which spans go; ``"all"``.
+        options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
+
+    Raises:
+        SettingsError: An option cannot be used.
+        ParentError: The parent has none of the forms that can be read.
+        TypeError: The tracer_provider given takes no span processors.
+
+    Example::
+
+        import otel_braintrust
+
+        otel_braintrust.configure(project="support bot")
+    """
+    global _latest
+    arguments = {
+        "api_key": api_key,
+        "parent": parent,
+        "project": project,
+        "project_id": project_id,
+        "api_url": api_url,
+        "app_url": app_url,
+        "org_name": org_name,
+        "spans": spans,
+        **options,
+    }
+    with _lock:
+        provider, is_new = _provider_to_use(tracer_provider)
+        _latest = known = _processor_on(provider)
+        if known is not None and (known.is_active or not _finds_key(api_key)):
+            return known
+        _latest = processor = BraintrustSpanProcessor(**arguments)
+        if hasattr(provider, "add_span_processor"):
+            provider.add_span_processor(processor)
+            _configured[provider] = processor
+            _join_logs(processor, provider, logger_provider, make=is_new)
+        else:
+            logger.error(NO_PLACE.format(kind=type(provider).__name__))
+        return processor
+
+
+def flush(timeout_s: float = 30.0) -> FlushResult:
+    """Send what ended before this call, and tell what became of it, within the time given.
+
+    Args:
+        timeout_s: Longest time to wait, in seconds.
+
+    Returns:
+        The counts of the processor that was configured last; all zero when none was.
+    """
+    return _latest.flush(timeout_s) if _latest is not None else FlushResult()
+
+
+def ledger() -> Counts:
+    """What became of the spans so far, as the processor that was configured last tells it."""
+    return _latest.ledger if _latest is not None else Counts()
+
+
+def _provider_to_use(given: Any) -> tuple[Any, bool]:
+    """The TracerProvider to add to, and whether it was made here because there was none."""
+    if given is not None:
+        if not hasattr(given, "add_span_processor"):
+            raise TypeError(NO_PLACE.format(kind=type(given).__name__))
+        return given, False
+    current = trace.get_tracer_provider()
+    if not isinstance(current, trace.ProxyTracerProvider):
+        return current, False
+    provider = TracerProvider()
+    trace.set_tracer_provider(provider)
+    # Another thread may have set one in the meantime; then that one counts.
+    current = trace.get_tracer_provider()
+    return current, current is provider
+
+
+def _processor_on(provider: Any) -> BraintrustSpanProcessor | None:
+    """The processor of ours that a provider has, added by us or by the application itself."""
+    multiple = getattr(provider, "_active_span_processor", None)
+    candidates = [_configured.get(provider), *getattr(multiple, "_span_processors", ())]
+    found = [
+        each
+        for each in candidates
+        if isinstance(each, BraintrustSpanProcessor) and not each.is_closed
+    ]
+    # One with a key counts more than one that had none when it was made.
+    return max(found, key=lambda each: each.is_active, default=None)
+
+
+def _finds_key(api_key: str | None) -> bool:
+    return Settings.resolve(api_key=api_key).api_key is not None
+
+
+def _join_logs(
+    processor: BraintrustSpanProcessor, provider: Any, logger_provider: Any, *, make: bool
+) -> None:
+    if not processor.is_active:
+        return
+    join = LogJoin(BraintrustLogRecordProcessor(processor), getattr(provider, "resource", None))
+    if not join.attach(logger_provider, make=make):
+        processor.start_hook = join.on_span_start

@@ -1,0 +1,308 @@
+"""BraintrustSpanExporter: spans in, Braintrust rows out, with an account of what became of each."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from otel_braintrust.delivery.courier import Courier
+from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
+from otel_braintrust.delivery.http import Connection
+from otel_braintrust.delivery.limits import Limits
+from otel_braintrust.delivery.parcels import Parcel, seal
+from otel_braintrust.delivery.retrying import Patience
+from otel_braintrust.delivery.sending import Sender
+from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.ledger import Counts, FlushResult, Ledger, Ticket
+from otel_braintrust.settings import KEY_SOURCES, Settings
+from otel_braintrust.traces import AssembledSpan, TraceAssembler
+
+logger = logging.getLogger("otel_braintrust")
+
+DEFAULT_QUEUE_SIZE = 10_000
+# One span alone comes from a SimpleSpanProcessor, whose caller is the application itself.
+WAIT_FOR_ONE_SPAN_S = 1.0
+WAIT_FOR_MANY_SPANS_S = 3.0
+MAX_KEPT_PARENTS = 1000
+
+
+class BraintrustSpanExporter(SpanExporter):
+    """Sends spans to Braintrust as rows, from one thread of its own.
+
+    ``export`` waits for the server's answer only while the server answers: up to one second for a
+    single span, three for a batch, and not at all while requests fail. What was not delivered by
+    then is tried again in the background; :attr:`ledger` and :meth:`flush` tell what became of it.
+
+    Without an API key it warns once and does nothing but count.
+
+    Args:
+        api_key: API key; default ``BRAINTRUST_API_KEY``.
+        parent: Where spans go; default ``BRAINTRUST_PARENT``, else the project.
+        project: Project by name; default ``BRAINTRUST_PROJECT``, else ``Global``.
+        project_id: Project by id; default ``BRAINTRUST_PROJECT_ID``.
+        api_url: API host; default ``BRAINTRUST_API_URL``, else what the login says.
+        app_url: App host; default ``BRAINTRUST_APP_URL``.
+        org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
+        options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
+
+    Raises:
+        SettingsError: An option cannot be used.
+        ParentError: The parent has none of the forms that can be read.
+
+    Example::
+
+        provider.add_span_processor(BatchSpanProcessor(BraintrustSpanExporter(project="support")))
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        parent: str | None = None,
+        project: str | None = None,
+        project_id: str | None = None,
+        api_url: str | None = None,
+        app_url: str | None = None,
+        org_name: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.settings = Settings.resolve(
+            api_key=api_key,
+            parent=parent,
+            project=project,
+            project_id=project_id,
+            api_url=api_url,
+            app_url=app_url,
+            org_name=org_name,
+            **options,
+        )
+        self._destination = self.settings.destination
+        self._book = Ledger()
+        self._troubles = Troubles()
+        self._parents: dict[str, Destination | None] = {}
+        self._answers = True
+        self._lost_told = 0
+        self.assembler = TraceAssembler()
+        self.queue_size = self.settings.queue_size or queue_size_from_environment()
+        self.courier: Courier | None = None
+        if self.settings.api_key:
+            self.courier = self._new_courier(self.settings.api_key)
+        else:
+            logger.warning("no Braintrust API key, so no span is sent; set %s", KEY_SOURCES)
+        after_fork(self._renew_after_fork)
+        _living.add(self)
+
+    @property
+    def ledger(self) -> Counts:
+        """What became of the spans so far."""
+        return self._book.counts
+
+    @property
+    def book(self) -> Ledger:
+        """The ledger itself, for a processor that enters spans before they are exported."""
+        return self._book
+
+    @property
+    def troubles(self) -> Troubles:
+        """Where trouble is told once a kind, for a processor in front of this exporter."""
+        return self._troubles
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans; SUCCESS when all of them have arrived or were left out by a rule."""
+        tickets = [self._book.open(span) for span in spans]
+        if not tickets:
+            return SpanExportResult.SUCCESS
+        if self.courier is None:
+            self._book.settle(tickets, "dropped", "no_api_key")
+            return SpanExportResult.FAILURE
+        self.courier.accept(tickets)
+        wait_s = WAIT_FOR_ONE_SPAN_S if len(tickets) == 1 else WAIT_FOR_MANY_SPANS_S
+        wait_s = wait_s if self._answers and not self.courier.is_failing else 0.0
+        arrived = self._book.wait_for(tickets, time.monotonic() + wait_s)
+        # A server that let one batch wait for nothing is not waited for until it has answered.
+        self._answers = all(ticket.column is not None for ticket in tickets)
+        return SpanExportResult.SUCCESS if arrived else SpanExportResult.FAILURE
+
+    def flush(self, timeout_s: float = 30.0) -> FlushResult:
+        """Send everything exported so far, and tell what became of it.
+
+        Args:
+            timeout_s: Longest time to wait, in seconds.
+        """
+        deadline = time.monotonic() + max(0.0, timeout_s)
+        if self.courier is None:
+            return self._book.report(self._book.watch(), deadline)
+        return self.courier.flush(deadline)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """As :meth:`flush`, in milliseconds; True when nothing was lost and nothing is pending."""
+        return self.flush(timeout_millis / 1000).ok
+
+    def shutdown(self, timeout_millis: float | None = None) -> None:
+        """Send what can be sent in the time given, and count the rest as lost.
+
+        Args:
+            timeout_millis: Longest time, in milliseconds; default the option ``exit_timeout_s``.
+        """
+        timeout_s = self.settings.exit_timeout_s
+        if timeout_millis is not None:
+            timeout_s = min(timeout_s, timeout_millis / 1000)
+        if self.courier is not None:
+            self.courier.stop(time.monotonic() + timeout_s)
+        self.tell_losses()
+
+    def tell_queue_full(self, dropped: int = 1) -> None:
+        """Log, now and then, that spans are dropped because too many wait."""
+        if self.courier is not None:
+            self.courier.tell_queue_full(dropped)
+
+    def tell_losses(self) -> None:
+        """Log one line when any span was lost since the last such line."""
+        counts = self._book.counts
+        lost = sum(counts.dropped.values()) + counts.pending
+        if lost > self._lost_told and self.courier is not None:
+            self._lost_told = lost
+            logger.warning("spans did not reach Braintrust: %s", counts)
+
+    def _new_courier(self, api_key: str) -> Courier:
+        settings = self.settings
+        connection = Connection(
+            api_key=api_key,
+            app_url=settings.app_url,
+            api_url=settings.api_url,
+            org_name=settings.org_name,
+            http_timeout_s=settings.http_timeout_s,
+        )
+        limits = Limits(settings.max_request_bytes, settings.max_request_rows)
+        return Courier(
+            ledger=self._book,
+            seal=self._seal,
+            sender=Sender(connection, self._book, limits, self._troubles),
+            troubles=self._troubles,
+            queue_size=self.queue_size,
+            new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
+            abort=connection.abort,
+        )
+
+    def _seal(self, tickets: Sequence[Ticket]) -> list[Parcel]:
+        """The rows of spans, encoded; spans without a row are settled here."""
+        parcels: list[Parcel] = []
+        for ticket, assembled in self._assembled(tickets):
+            if assembled.row is None:
+                self._book.settle([ticket], "filtered")
+                continue
+            try:
+                row = assembled.row
+                self._stamp_environment(row)
+                parcels.append(seal(ticket, row, self._destination_of(assembled.parent)))
+            except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
+                self._drop_unreadable(ticket, error)
+        return parcels
+
+    def _assembled(self, tickets: Sequence[Ticket]) -> list[tuple[Ticket, AssembledSpan]]:
+        try:
+            assembled = self.assembler.assemble([ticket.span for ticket in tickets])
+        except Exception as error:  # noqa: BLE001
+            if len(tickets) == 1:
+                self._drop_unreadable(tickets[0], error)
+                return []
+            return [pair for ticket in tickets for pair in self._assembled([ticket])]
+        if len(assembled) == len(tickets):
+            return list(zip(tickets, assembled, strict=True))
+        by_id = {each.span.span_id: each for each in assembled}
+        pairs = ((t, by_id.get(format(t.context.span_id, "016x"))) for t in tickets)
+        return [(ticket, each) for ticket, each in pairs if each is not None]
+
+    def _drop_unreadable(self, ticket: Ticket, error: Exception) -> None:
+        self._book.settle([ticket], "dropped", "unreadable")
+        self._troubles.tell(
+            "unreadable",
+            logging.ERROR,
+            "span %s dropped, it could not be made into a row (%s); please report it",
+            format(ticket.context.span_id, "016x"),
+            type(error).__name__,
+        )
+
+    def _destination_of(self, parent: str | None) -> Destination:
+        if not parent:
+            return self._destination
+        if parent not in self._parents:
+            if len(self._parents) >= MAX_KEPT_PARENTS:
+                self._parents.clear()
+            self._parents[parent] = self._read_parent(parent)
+        return self._parents[parent] or self._destination
+
+    def _read_parent(self, parent: str) -> Destination | None:
+        try:
+            return parse_parent(parent, origin="a span's braintrust.parent")
+        except ParentError as error:
+            self._troubles.tell(
+                f"parent {parent}",
+                logging.WARNING,
+                "%s; rows with it go to %s",
+                error,
+                self._destination,
+            )
+            return None
+
+    def _stamp_environment(self, row: dict[str, Any]) -> None:
+        environment = self.settings.environment
+        if not environment:
+            return
+        context = dict(row.get("context") or {})
+        origin = context.get("span_origin")
+        origin = dict(origin) if isinstance(origin, Mapping) else {}
+        origin.setdefault("environment", environment)
+        row["context"] = {**context, "span_origin": origin}
+
+    def _renew_after_fork(self) -> None:
+        self._book.reset_after_fork()
+        self._troubles.reset_after_fork()
+        if self.courier is not None:
+            self.courier.renew_after_fork()
+        # Another thread may have held the old one's locks.
+        self.assembler = TraceAssembler()
+        self._lost_told = 0
+
+
+_living: weakref.WeakSet[BraintrustSpanExporter] = weakref.WeakSet()
+
+
+def living_assemblers() -> list[TraceAssembler]:
+    """The assemblers of all exporters of this process that send."""
+    return [exporter.assembler for exporter in list(_living) if exporter.courier is not None]
+
+
+def queue_size_from_environment() -> int:
+    """``OTEL_BSP_MAX_QUEUE_SIZE`` when it is a positive number, else the default."""
+    return positive_int_from_environment("OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE)
+
+
+def positive_int_from_environment(variable: str, default: int) -> int:
+    """A variable of OpenTelemetry's; the default when it is absent or no positive number."""
+    try:
+        number = int(os.environ.get(variable, default))
+    except ValueError:
+        return default
+    return number if number > 0 else default
+
+
+def after_fork(method: Callable[[], None]) -> None:
+    """Call a bound method in every forked child, as long as its object lives."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    reference = weakref.WeakMethod(method)
+
+    def renew() -> None:
+        bound = reference()
+        if bound is not None:
+            bound()
+
+    os.register_at_fork(after_in_child=renew)

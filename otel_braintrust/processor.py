@@ -1,0 +1,296 @@
+"""BraintrustSpanProcessor: one processor that queues, batches, sends and answers for its spans."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from opentelemetry import baggage
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import get_current_span
+
+from otel_braintrust.delivery.courier import Courier
+from otel_braintrust.exporter import (
+    BraintrustSpanExporter,
+    after_fork,
+    positive_int_from_environment,
+)
+from otel_braintrust.ledger import Counts, FlushResult, Ticket
+from otel_braintrust.settings import Settings
+from otel_braintrust.traces import TraceAssembler
+
+PARENT_KEY = "braintrust.parent"
+DEFAULT_BATCH_SPANS = 512
+SPANS = ("all",)
+
+
+class _QueueFront:
+    """Counts the places in BatchSpanProcessor's queue, which drops in silence when it is full."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self.renew_after_fork()
+
+    def renew_after_fork(self) -> None:
+        # Re-entrant: a finalizer may end a span while its thread is in here.
+        self._lock = threading.RLock()
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Take a place; False when there is none."""
+        with self._lock:
+            if self._taken >= self._places:
+                return False
+            self._taken += 1
+            return True
+
+    def free(self, count: int) -> None:
+        with self._lock:
+            self._taken = max(0, self._taken - count)
+
+
+class _HandOver(SpanExporter):
+    """What BatchSpanProcessor exports to: the courier, which sends from its own thread."""
+
+    def __init__(self, courier: Courier, queue_front: _QueueFront) -> None:
+        self._courier = courier
+        self._queue_front = queue_front
+
+    # The queue holds tickets where OpenTelemetry's types say spans; see Ticket.
+    def export(self, spans: Sequence[Any]) -> SpanExportResult:
+        tickets: list[Ticket] = list(spans)
+        self._queue_front.free(len(tickets))
+        self._courier.accept(tickets, wait_for_room=True)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """The processor stops the courier itself, with a deadline."""
+
+
+class BraintrustSpanProcessor(SpanProcessor):
+    """Sends every span that ends to Braintrust, and tells what became of each.
+
+    OpenTelemetry's BatchSpanProcessor does the queueing (``OTEL_BSP_*`` apply); this class stamps
+    each span with its destination, keeps the ledger, and keeps its time in :meth:`flush` and
+    :meth:`shutdown`. Ending a span never waits and never raises. Without an API key it warns once
+    and does nothing but count.
+
+    Args:
+        api_key: API key; default ``BRAINTRUST_API_KEY``.
+        parent: Where spans go; default ``BRAINTRUST_PARENT``, else the project.
+        project: Project by name; default ``BRAINTRUST_PROJECT``, else ``Global``.
+        project_id: Project by id; default ``BRAINTRUST_PROJECT_ID``.
+        api_url: API host; default ``BRAINTRUST_API_URL``, else what the login says.
+        app_url: App host; default ``BRAINTRUST_APP_URL``.
+        org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
+        spans: Which spans go; ``"all"``.
+        options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
+
+    Raises:
+        SettingsError: An option cannot be used.
+        ParentError: The parent has none of the forms that can be read.
+
+    Example::
+
+        provider = TracerProvider()
+        provider.add_span_processor(BraintrustSpanProcessor(project="support bot"))
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        parent: str | None = None,
+        project: str | None = None,
+        project_id: str | None = None,
+        api_url: str | None = None,
+        app_url: str | None = None,
+        org_name: str | None = None,
+        spans: str = "all",
+        **options: Any,
+    ) -> None:
+        if spans not in SPANS:
+            raise ValueError(f"spans is {spans!r}, but must be one of {', '.join(SPANS)}")
+        self._exporter = BraintrustSpanExporter(
+            api_key=api_key,
+            parent=parent,
+            project=project,
+            project_id=project_id,
+            api_url=api_url,
+            app_url=app_url,
+            org_name=org_name,
+            **options,
+        )
+        # Called with each span that starts until it returns True; configure() sets it.
+        self.start_hook: Callable[[Span], bool] | None = None
+        self._book = self._exporter.book
+        self._closed = False
+        self._exit_deadline: float | None = None
+        self._queue_front = _QueueFront(self._exporter.queue_size)
+        self._batches: BatchSpanProcessor | None = None
+        if self._exporter.courier is not None:
+            self._batches = self._new_batches(self._exporter.courier)
+        after_fork(self._queue_front.renew_after_fork)
+        _at_exit(self)
+
+    @property
+    def settings(self) -> Settings:
+        """The options in force, and where each came from."""
+        return self._exporter.settings
+
+    @property
+    def is_active(self) -> bool:
+        """False when there is no API key, so that nothing is sent."""
+        return self._batches is not None
+
+    @property
+    def is_closed(self) -> bool:
+        """True after shutdown."""
+        return self._closed
+
+    @property
+    def assembler(self) -> TraceAssembler:
+        """Where log records meet their spans; for :class:`BraintrustLogRecordProcessor`."""
+        return self._exporter.assembler
+
+    @property
+    def ledger(self) -> Counts:
+        """What became of the spans that ended so far."""
+        return self._book.counts
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Stamp the span with its destination."""
+        if self._batches is None or self._closed:
+            return
+        try:
+            _stamp_parent(span, parent_context)
+            if self.start_hook is not None and self.start_hook(span):
+                self.start_hook = None
+        except Exception as error:  # noqa: BLE001  (nothing may reach the application)
+            self._tell_internal(error)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Enter the span in the ledger and queue it; never waits, never raises."""
+        try:
+            if span.context is None or not span.context.trace_flags.sampled:
+                self._book.note_sampled()
+                return
+            ticket = self._book.open(span)
+            reason = self._queue(ticket)
+            if reason:
+                self._book.settle([ticket], "dropped", reason)
+        except Exception as error:  # noqa: BLE001
+            self._tell_internal(error)
+
+    def flush(self, timeout_s: float = 30.0) -> FlushResult:
+        """Send what ended before this call, and tell what became of it, within the time given.
+
+        What is still pending then is not given up: it is tried further in the background.
+
+        Args:
+            timeout_s: Longest time to wait, in seconds.
+        """
+        return self._exporter.flush(timeout_s)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """As :meth:`flush`, in milliseconds; True when nothing was lost and nothing is pending."""
+        return self.flush(timeout_millis / 1000).ok
+
+    def shutdown(self, timeout_millis: float | None = None) -> None:
+        """Send what can be sent in the time given, and count the rest as lost.
+
+        Args:
+            timeout_millis: Longest time, in milliseconds; default the option ``exit_timeout_s``.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        timeout_s = self.settings.exit_timeout_s
+        if timeout_millis is not None:
+            timeout_s = min(timeout_s, timeout_millis / 1000)
+        deadline = time.monotonic() + timeout_s
+        if self._exit_deadline is not None:
+            deadline = min(deadline, self._exit_deadline)
+        if self._batches is not None and self._exporter.courier is not None:
+            # First the courier lets nobody wait; then OpenTelemetry's queue empties into it.
+            self._exporter.courier.hurry(deadline)
+            self._batches.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry's lacks types
+        self._exporter.shutdown((deadline - time.monotonic()) * 1000)
+
+    def leave(self) -> None:
+        """Flush once at the end of the process; a shutdown that follows gets what time is left."""
+        if self._closed or self._exit_deadline is not None:
+            return
+        timeout_s = 0.0 if self.settings.disable_atexit_flush else self.settings.exit_timeout_s
+        self._exit_deadline = time.monotonic() + timeout_s
+        if timeout_s:
+            self.flush(timeout_s)
+        self._exporter.tell_losses()
+
+    def _new_batches(self, courier: Courier) -> BatchSpanProcessor:
+        queue_size = self._exporter.queue_size
+        batch_size = positive_int_from_environment(
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SPANS
+        )
+        batches = BatchSpanProcessor(
+            _HandOver(courier, self._queue_front),
+            max_queue_size=queue_size,
+            max_export_batch_size=min(batch_size, queue_size),
+        )
+        courier.drain = batches.force_flush
+        return batches
+
+    def _queue(self, ticket: Ticket) -> str:
+        """Queue a span; the reason why it is dropped if it cannot be, else nothing."""
+        if self._batches is None:
+            return "no_api_key"
+        if self._closed:
+            return "after_shutdown"
+        if not self._queue_front.take():
+            self._exporter.tell_queue_full()
+            return "queue_full"
+        # A ticket has all that BatchSpanProcessor reads of a span; see Ticket.
+        self._batches.on_end(ticket)  # type: ignore[arg-type]
+        return ""
+
+    def _tell_internal(self, error: Exception) -> None:
+        self._exporter.troubles.tell(
+            "internal",
+            logging.ERROR,
+            "a span could not be taken: %s; please report it",
+            type(error).__name__,
+        )
+
+
+def _stamp_parent(span: Span, parent_context: Context | None) -> None:
+    """Write on the span where it goes: what it says itself, the context, baggage, or its parent."""
+    if not span.is_recording() or (span.attributes and PARENT_KEY in span.attributes):
+        return
+    context = parent_context if parent_context is not None else otel_context.get_current()
+    parent = otel_context.get_value(PARENT_KEY, context)
+    parent = parent or baggage.get_baggage(PARENT_KEY, context)
+    if not parent:
+        attributes = getattr(get_current_span(context), "attributes", None) or {}
+        parent = attributes.get(PARENT_KEY)
+    if isinstance(parent, str) and parent.strip():
+        span.set_attribute(PARENT_KEY, parent)
+
+
+def _at_exit(processor: BraintrustSpanProcessor) -> None:
+    """Flush at the end of the process, also under a provider that does not shut down by itself."""
+    reference = weakref.ref(processor)
+
+    def leave() -> None:
+        living = reference()
+        if living is not None:
+            living.leave()
+
+    atexit.register(leave)
