@@ -22,7 +22,8 @@ def critical_path(intervals: Sequence[Interval], roots: Sequence[int]) -> Segmen
     """Walk back from the end of a trace through the spans that finished last.
 
     A moment belongs to the deepest span that the end of the trace waited for at that moment.
-    Children that outlive their parent count as far as the parent reaches.
+    Children that outlive their parent count as far as the parent reaches, and of siblings that
+    overlap the earlier counts up to the start of the later.
 
     Args:
         intervals: the spans with a time; `children` holds indexes into this sequence.
@@ -41,11 +42,10 @@ def critical_path(intervals: Sequence[Interval], roots: Sequence[int]) -> Segmen
     begin_s = min(intervals[root].start_s for root in roots)
     until_s = max(intervals[root].end_s for root in roots)
     # A stack, not recursion: a chain of thousands of spans is deeper than Python's stack.
-    waiting = _waited_for(intervals, roots, begin_s, until_s)[0]
+    waiting, _ = _waited_for(intervals, roots, begin_s, until_s)
     while waiting:
-        index, reach_s = waiting.pop()
-        span = intervals[index]
-        found, own = _waited_for(intervals, span.children, span.start_s, reach_s)
+        index, from_s, to_s = waiting.pop()
+        found, own = _waited_for(intervals, intervals[index].children, from_s, to_s)
         waiting.extend(found)
         if own:
             segments[index] = sorted(own)
@@ -53,20 +53,21 @@ def critical_path(intervals: Sequence[Interval], roots: Sequence[int]) -> Segmen
 
 
 def _waited_for(
-    intervals: Sequence[Interval], children: Sequence[int], start_s: float, reach_s: float
-) -> tuple[list[tuple[int, float]], list[tuple[float, float]]]:
-    """The children waited for, each with how far, and what time is left over."""
-    found: list[tuple[int, float]] = []
+    intervals: Sequence[Interval], children: Sequence[int], from_s: float, to_s: float
+) -> tuple[list[tuple[int, float, float]], list[tuple[float, float]]]:
+    """The children waited for between two moments, each with its share, and what time is left."""
+    found: list[tuple[int, float, float]] = []
     own: list[tuple[float, float]] = []
     for child in sorted(children, key=lambda index: intervals[index].end_s, reverse=True):
-        span = intervals[child]
-        child_end_s = min(span.end_s, reach_s)
-        if span.start_s >= reach_s or child_end_s <= start_s:
+        # Clocks of two hosts differ: a child may seem to begin before its parent.
+        child_from_s = max(intervals[child].start_s, from_s)
+        child_to_s = min(intervals[child].end_s, to_s)
+        if child_from_s >= child_to_s:
             continue
-        if child_end_s < reach_s:
-            own.append((child_end_s, reach_s))
-        found.append((child, child_end_s))
-        reach_s = max(span.start_s, start_s)
-    if reach_s > start_s:
-        own.append((start_s, reach_s))
+        if child_to_s < to_s:
+            own.append((child_to_s, to_s))
+        found.append((child, child_from_s, child_to_s))
+        to_s = child_from_s
+    if to_s > from_s:
+        own.append((from_s, to_s))
     return found, own

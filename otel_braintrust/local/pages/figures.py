@@ -11,6 +11,7 @@ from otel_braintrust.local.timestamps import parse_timestamp
 
 Row = Mapping[str, Any]
 
+_MAX_NAME_CHARS = 300
 _COST_METRICS = ("estimated_cost", "cost")
 
 
@@ -79,7 +80,7 @@ def span_name(row: Row) -> str:
     """The name a reader knows the span by; a row logged without one is named after its id."""
     name = mapping(row.get("span_attributes")).get("name")
     if isinstance(name, str) and name:
-        return name
+        return name[:_MAX_NAME_CHARS]
     return "log" if is_root(row) else str(row.get("span_id") or row.get("id") or "span")
 
 

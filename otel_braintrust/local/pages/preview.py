@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ MAX_CHARS = 240
 _MAX_SCANNED_CHARS = 4_000  # a message of megabytes must not be split to show its first line
 _MAX_DEPTH = 8
 _MAX_FIELDS = 8
+_BOLD = re.compile(r"\*\*(\S[^*]{0,200})\*\*")  # answers are Markdown; one line of it is words
 
 # Keys that hold the words of a request or an answer where people log an object of their own.
 _INPUT_KEYS = (
@@ -91,7 +93,7 @@ def error_line(value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text[:_MAX_SCANNED_CHARS].split())
+    line = _BOLD.sub(r"\1", " ".join(text[:_MAX_SCANNED_CHARS].split()))
     return line if len(line) <= MAX_CHARS else line[: MAX_CHARS - 1] + "…"
 
 

@@ -87,15 +87,10 @@ def list_json(request: Request) -> Response:
 def outline_json(request: Request) -> Response:
     """`/ui/trace?project=&r=`; `r` is a root span id, else the id of a row or span of the trace."""
     store, asked = store_of(request), request.query_params
-    sought = asked.get("r", "")
-    found = traces.trace_outline(store, asked.get("project", ""), sought)
-    if found is None:
-        project = store.project_named(asked.get("project", ""))
-        place = traces.place_of(store, project, sought) if project else None
-        if project is None or place is None:
-            return problem("This trace has not been received.", 404)
-        found = traces.trace_outline(store, project.name, place[0])
-    return JsonResponse(found)
+    answer = traces.surroundings(store)
+    # A trace that is not here yet is no error: its page waits for it.
+    answer["trace"] = traces.trace_outline(store, asked.get("project", ""), asked.get("r", ""))
+    return JsonResponse(answer)
 
 
 def row_json(request: Request) -> Response:

@@ -10,6 +10,8 @@ from otel_braintrust.local.pages.preview import error_line, input_line, output_l
 from otel_braintrust.local.summaries import TraceSummary
 
 _MODEL_CALL = "llm"
+_MAX_LABELS = 20
+_MAX_TAG_CHARS = 100
 
 
 def summarize(
@@ -48,8 +50,8 @@ def summarize(
         "completion_tokens": trace.metrics.get("completion_tokens"),
         "tokens": trace.metrics.get("tokens"),
         "cost_usd": trace.metrics.get("estimated_cost"),
-        "scores": trace.scores,
-        "tags": trace.tags,
+        "scores": dict(list(trace.scores.items())[:_MAX_LABELS]),
+        "tags": [tag[:_MAX_TAG_CHARS] for tag in trace.tags[:_MAX_LABELS]],
         "user": read.user(root),
     }
 

@@ -28,6 +28,21 @@ _MODEL_CALL_SQL = (
 )
 
 
+def surroundings(store: Store) -> dict[str, Any]:
+    """What every page needs: the newest transaction, and the projects to choose from.
+
+    It is read before the data of a page: what arrives in between is then news to the page.
+
+    Args:
+        store: the local Braintrust's store.
+    """
+    version = store.latest_xact_id()
+    return {
+        "version": version,
+        "projects": [{"name": project.name} for project in store.projects()],
+    }
+
+
 def trace_list(
     store: Store, project_name: str, *, limit: int = 50, cursor: str | None = None
 ) -> dict[str, Any]:
@@ -42,15 +57,8 @@ def trace_list(
     Raises:
         CursorError: the cursor is not one of this store's.
     """
+    answer: dict[str, Any] = {**surroundings(store), "traces": [], "cursor": None}
     project = store.project_named(project_name)
-    # Read before the traces: what arrives in between is then news to the page, never overlooked.
-    version = store.latest_xact_id()
-    answer: dict[str, Any] = {
-        "version": version,
-        "projects": [{"name": known.name} for known in store.projects()],
-        "traces": [],
-        "cursor": None,
-    }
     if project is not None:
         page = store.traces(project.id, limit=max(1, min(limit, MAX_TRACES)), cursor=cursor)
         answer["traces"] = [_line(store, project, trace) for trace in page.traces]
@@ -58,27 +66,23 @@ def trace_list(
     return answer
 
 
-def trace_outline(store: Store, project_name: str, root_span_id: str) -> dict[str, Any] | None:
+def trace_outline(store: Store, project_name: str, sought_id: str) -> dict[str, Any] | None:
     """The tree of one trace with its bars, None if there is no such trace.
 
     Args:
         store: the local Braintrust's store.
         project_name: the project's name.
-        root_span_id: the trace.
+        sought_id: the trace's root span id, else the id of a row or a span in it.
     """
     project = store.project_named(project_name)
     if project is None:
         return None
-    version = store.latest_xact_id()
     container = project_logs(project.id)
-    rows = store.select(container, _OUTLINE_SQL, [container.key, root_span_id])
-    if not rows:
-        return None
-    return {
-        "version": version,
-        "projects": [{"name": known.name} for known in store.projects()],
-        **outline(rows),
-    }
+    rows = store.select(container, _OUTLINE_SQL, [container.key, sought_id])
+    if rows:
+        return outline(rows)
+    place = place_of(store, project, sought_id)
+    return trace_outline(store, project_name, place[0]) if place else None
 
 
 def whole_row(store: Store, project_name: str, row_id: str) -> dict[str, Any] | None:

@@ -15,6 +15,11 @@ export function duration(seconds) {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
+/** A tick of a time axis: a round duration, without the zeros that precision would add. */
+export function tickLabel(seconds) {
+  return seconds ? duration(seconds).replace(/(\.\d*?)0+(?= )/, "$1").replace(/\.(?= )/, "") : "0";
+}
+
 export function count(value) {
   return value == null ? "" : WHOLE.format(value);
 }
@@ -31,7 +36,7 @@ export function cost(dollars) {
   if (dollars == null) return "";
   if (dollars === 0) return "$0";
   if (dollars < 0.000_001) return "<$0.000001";
-  if (dollars < 0.01) return `$${dollars.toFixed(6).replace(/0{1,2}$/, "")}`;
+  if (dollars < 0.000_1) return `$${dollars.toFixed(6)}`;
   return `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`;
 }
 

@@ -25,7 +25,7 @@ export function drawTop({ projects, current, org, middle = [], end = [] }) {
     names.map((name) => el("option", { value: name, selected: name === current }, name)),
   );
   document.getElementById("top").replaceChildren(
-    el("a", { className: "mark", href: logsUrl(org, current), ariaLabel: "Logs" }, el("img", { src: "/ui/static/icon.svg", alt: "" })),
+    el("a", { className: "logo", href: logsUrl(org, current), ariaLabel: "Logs" }, el("img", { src: "/ui/static/icon.svg", alt: "" })),
     select,
     el("span", { className: "slash" }, "/"),
     ...middle,

@@ -23,8 +23,9 @@ const SHAPES = {
 };
 
 export function typeIcon(type) {
-  const known = TYPES[type] ?? PLAIN;
-  return drawing(`icon type ${Object.hasOwn(TYPES, type ?? "") ? type : "plain"}`, known);
+  // A type is whatever was logged, `constructor` included.
+  const isKnown = Object.hasOwn(TYPES, type ?? "");
+  return drawing(`icon type ${isKnown ? type : "plain"}`, isKnown ? TYPES[type] : PLAIN);
 }
 
 export function missingIcon() {

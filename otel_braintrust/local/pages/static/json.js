@@ -10,8 +10,11 @@ const PREVIEW = 60;
 /** A value as a tree. Small objects are open, large ones open at the top only. */
 export function jsonTree(value) {
   const tree = el("div", { className: "json" });
-  if (value !== null && typeof value === "object") tree.append(...entriesOf(value, size(value, OPEN_LINES) < OPEN_LINES));
-  else tree.append(scalar(value));
+  if (value === null || typeof value !== "object") tree.append(scalar(value));
+  else {
+    tree.append(...entriesOf(value, size(value, OPEN_LINES) < OPEN_LINES));
+    tree.classList.toggle("flat", !tree.querySelector(":scope > details"));
+  }
   return tree;
 }
 

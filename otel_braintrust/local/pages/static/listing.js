@@ -39,7 +39,7 @@ export function drawRow(trace, href, slowest) {
     el("td", {}, said(trace)),
     el("td", { className: "end" }, lasted(trace, slowest)),
     el("td", { className: "end" }, tokens(trace)),
-    el("td", { className: "end" }, quantity(cost(trace.cost_usd))),
+    el("td", { className: "end", title: trace.cost_usd == null ? "" : `$${trace.cost_usd}` }, quantity(cost(trace.cost_usd))),
     el("td", { className: "marks" }, el("div", { className: "labels" }, labels(trace))),
     el("td", { className: "who", title: trace.user ?? "" }, trace.user ?? ""),
     el("td", { className: "end" }, el("time", { className: "when", title: exact(trace.time_s) }, ago(trace.time_s))),
@@ -69,10 +69,10 @@ function said(trace) {
 }
 
 function lasted(trace, slowest) {
-  if (trace.open) return quantity("no end yet");
+  if (trace.open) return el("span", { className: "quantity none" }, "no end yet");
   if (trace.duration_s == null) return "";
   const fill = el("i", { css: { width: `${slowest ? Math.max(2, Math.min(100, (trace.duration_s / slowest) * 100)) : 0}%` } });
-  return [quantity(duration(trace.duration_s)), el("span", { className: "scale" }, fill)];
+  return [quantity(duration(trace.duration_s)), el("span", { className: `scale${trace.duration_s >= slowest ? " slow" : ""}` }, fill)];
 }
 
 function tokens(trace) {

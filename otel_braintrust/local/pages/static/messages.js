@@ -1,7 +1,7 @@
 // Finding the conversation in a value: chat messages, choices, items of the Responses API, and the native
 // shapes of Anthropic and Google all become turns of the same few parts.
 
-const ROLES = { human: "user", ai: "assistant", model: "assistant", developer: "system" };
+const ROLES = new Map(Object.entries({ human: "user", ai: "assistant", model: "assistant", developer: "system" }));
 const REASONING = new Set(["thinking", "reasoning", "redacted_thinking"]);
 const CALLS = new Set(["tool_use", "tool_call", "function_call", "server_tool_use"]);
 const RESULTS = new Set(["tool_result", "tool_call_response", "function_call_output"]);
@@ -35,18 +35,18 @@ function isMessage(value) {
   if (!isObject(value)) return false;
   if (isObject(value.message)) return "role" in value.message || "content" in value.message;
   if (typeof value.role === "string") return "content" in value || "parts" in value || "tool_calls" in value || "refusal" in value;
-  if (value.type in ROLES && "content" in value) return true;
+  if (ROLES.has(value.type) && "content" in value) return true;
   return ["function_call", "function_call_output", "reasoning"].includes(value.type);
 }
 
 function turnOf(message, choice) {
   const inner = isObject(message.message) ? { role: "assistant", ...message.message } : message;
   const role = inner.role ?? inner.type;
-  const isItem = inner.role === undefined && !(inner.type in ROLES);
+  const isItem = inner.role === undefined && !ROLES.has(inner.type);
   const parts = isItem ? [partOf(inner)] : [...reasoningOf(inner), ...contentOf(inner), ...callsOf(inner)];
   const finish = message.finish_reason;
   return {
-    role: isItem ? (RESULTS.has(inner.type) ? "tool" : "assistant") : (ROLES[role] ?? role),
+    role: isItem ? (RESULTS.has(inner.type) ? "tool" : "assistant") : (ROLES.get(role) ?? String(role)),
     name: typeof inner.name === "string" ? inner.name : null,
     note: [choice !== null && `choice ${message.index ?? choice}`, finish && !["stop", "tool_calls"].includes(finish) && finish].filter(Boolean).join(" · "),
     parts,

@@ -145,7 +145,7 @@ function note(text) {
 function section(title, body, { tools = [], copy } = {}) {
   return el(
     "section",
-    { className: `part ${title.toLowerCase().replaceAll(" ", "-")}` },
+    { className: `part part-${title.toLowerCase()}` },
     el("div", { className: "bar-of" }, el("h3", {}, title), el("span", { className: "tools" }, tools, copy === undefined ? "" : copyButton(copy))),
     body,
   );
@@ -230,7 +230,7 @@ function metrics(values) {
   if (!known.length) return null;
   return section(
     "Metrics",
-    el("dl", { className: "metrics" }, known.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { title: String(value) }, typeof value === "number" ? (UNITS[name] ?? figure)(value) : String(value))))),
+    el("dl", { className: "metrics" }, known.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { title: String(value) }, typeof value === "number" ? (Object.hasOwn(UNITS, name) ? UNITS[name] : figure)(value) : String(value))))),
   );
 }
 

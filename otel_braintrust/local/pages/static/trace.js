@@ -23,7 +23,7 @@ function show(node) {
   pane.show(node, waterfall.axis);
 }
 
-function drawFrame(trace) {
+function drawFrame(trace, projects) {
   const facts = trace
     ? [
         fact(duration(trace.end_s != null && !trace.open ? trace.end_s - trace.start_s : null), trace.open && "no end yet"),
@@ -36,7 +36,7 @@ function drawFrame(trace) {
       ].filter(Boolean)
     : [];
   drawTop({
-    projects: trace?.projects ?? [],
+    projects,
     current: project,
     org,
     middle: [
@@ -53,31 +53,32 @@ function fact(figure, words = "", className = "") {
   return el("span", { className: `fact ${className}` }, figure && el("b", {}, figure), figure && words ? " " : "", words || "");
 }
 
+/** Read the trace and draw it; says whether it is here. */
 async function load() {
-  const trace = await read("trace", { project, r: sought });
-  version = trace.version;
-  drawFrame(trace);
-  waterfall.draw(trace);
-  return trace;
+  const { version: readAt, projects, trace } = await read("trace", { project, r: sought });
+  version = readAt;
+  drawFrame(trace, projects);
+  if (trace) waterfall.draw(trace);
+  return trace !== null;
 }
 
 // A trace may still be growing. What is there stays where it is; only a change redraws the tree.
 async function keepUp() {
   const pulse = await read("pulse", { project });
   if (pulse.version === version) return;
-  await load();
-  pane.renew(waterfall.selected);
+  if (await load()) await pane.renew(waterfall.selected);
 }
 
 async function waitForTrace() {
-  try {
-    await load();
-  } catch {
-    return true;
-  }
+  const pulse = await read("pulse", { project });
+  if (pulse.version === version || !(await load())) return true;
+  begin();
+  return false;
+}
+
+function begin() {
   waterfall.selectFirst(address.searchParams.get("s"));
   repeat(keepUp, 2000);
-  return false;
 }
 
 document.addEventListener("keydown", (event) => {
@@ -87,15 +88,13 @@ document.addEventListener("keydown", (event) => {
 });
 
 try {
-  await load();
-  waterfall.selectFirst(address.searchParams.get("s"));
-  repeat(keepUp, 2000);
+  if (await load()) begin();
+  else {
+    pane.say("This trace has not arrived", `Nothing with the id ${sought} has been received in ${project}. The page shows it when it arrives.`);
+    repeat(waitForTrace, 1000);
+  }
 } catch (error) {
   if (!(error instanceof ServerError)) throw error;
-  drawFrame(null);
-  pane.say(
-    error.status === 404 ? "This trace has not arrived" : "No trace",
-    error.status === 404 ? `Nothing with the id ${sought} has been received in ${project}. The page shows it when it arrives.` : error.message,
-  );
-  repeat(waitForTrace, 1000);
+  drawFrame(null, []);
+  pane.say("No trace", error.message);
 }

@@ -6,12 +6,13 @@ import { groupIcon, missingIcon, shape, typeIcon } from "./icons.js";
 export const ROW_PX = 28;
 const INDENT_PX = 14;
 const MAX_INDENT = 18;
+const LEAST_PERCENT = 0.8;
 
 export function drawNode(node, { axis, line, isFolded, isSelected }) {
   const row = el(
     "div",
     {
-      className: `row ${node.kind}${isSelected ? " chosen" : ""}${failed(node) ? " failed" : ""}`,
+      className: `row of-${node.kind}${isSelected ? " chosen" : ""}${failed(node) ? " failed" : ""}`,
       id: `node-${node.index}`,
       role: "treeitem",
       ariaLevel: String(node.depth + 1),
@@ -70,7 +71,9 @@ function bar(node, axis) {
   const left = at(node.start_s);
   const width = Math.max(at(Math.max(end_s, node.start_s)) - left, 0);
   const words = `${duration(node.start_s - axis.start_s)} after the start · ${node.end_s == null ? "no end received" : duration(end_s - node.start_s)}`;
-  const critical = (node.critical ?? []).map(([from, to]) =>
+  // What a parent does between two children is often less than a pixel: left out, it is no noise.
+  const seen = (node.critical ?? []).filter(([from, to]) => width < LEAST_PERCENT || at(to) - at(from) >= LEAST_PERCENT);
+  const critical = seen.map(([from, to]) =>
     el("i", { css: { left: `${width ? ((at(from) - left) / width) * 100 : 0}%`, width: `${width ? ((at(to) - at(from)) / width) * 100 : 100}%` } }),
   );
   return el(

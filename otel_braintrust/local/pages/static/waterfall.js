@@ -1,9 +1,10 @@
 // The tree of spans with their bars in the same rows. Only the rows in view exist as elements, so that
 // a trace of tens of thousands of spans scrolls like one of ten.
 import { el } from "./dom.js";
-import { duration } from "./format.js";
+import { tickLabel } from "./format.js";
 import { drawNode, ROW_PX } from "./treerow.js";
 
+const HEAD_PX = 32;
 const MARGIN_ROWS = 12;
 const TICKS_WANTED = 5;
 
@@ -17,7 +18,8 @@ export class Waterfall {
     this.drawn = new Map();
     this.ruler = el("div", { className: "ruler", attrs: { "aria-hidden": "true" } });
     this.sheet = el("div", { className: "sheet", role: "tree", tabIndex: 0, ariaLabel: "Spans" });
-    this.scroller = el("div", { className: "scroller" }, this.sheet);
+    const head = el("div", { className: "head" }, el("span", { className: "label" }, "Span"), this.ruler);
+    this.scroller = el("div", { className: "scroller" }, head, this.sheet);
     this.hint = el(
       "footer",
       { className: "hint" },
@@ -25,7 +27,7 @@ export class Waterfall {
         el("span", {}, keys.map((key) => el("kbd", {}, key)), ` ${["move", "fold", "next error", "logs"][index]}`),
       ),
     );
-    container.replaceChildren(el("div", { className: "head" }, el("span", { className: "label" }, "Span"), this.ruler), this.scroller, this.hint);
+    container.replaceChildren(this.scroller, this.hint);
     this.scroller.addEventListener("scroll", () => this.#paint(), { passive: true });
     new ResizeObserver(() => this.#paint()).observe(this.scroller);
     this.sheet.addEventListener("click", (event) => this.#click(event));
@@ -184,9 +186,10 @@ export class Waterfall {
 
   #scrollTo(node) {
     const top = this.visible.indexOf(node.index) * ROW_PX;
-    const { scrollTop, clientHeight } = this.scroller;
+    const { scrollTop } = this.scroller;
+    const height = this.scroller.clientHeight - HEAD_PX;
     if (top < scrollTop) this.scroller.scrollTop = top;
-    else if (top + ROW_PX > scrollTop + clientHeight) this.scroller.scrollTop = top + ROW_PX - clientHeight;
+    else if (top + ROW_PX > scrollTop + height) this.scroller.scrollTop = top + ROW_PX - height;
   }
 
   #drawRuler() {
@@ -194,7 +197,7 @@ export class Waterfall {
     this.ruler.replaceChildren();
     if (!axis) return;
     for (let at = 0; at <= axis.length_s * 1.0001; at += axis.step_s) {
-      const tick = el("span", { className: "tick", css: { left: `${(at / axis.length_s) * 100}%` } }, at ? duration(at) : "0");
+      const tick = el("span", { className: "tick", css: { left: `${(at / axis.length_s) * 100}%` } }, tickLabel(at));
       if (at / axis.length_s > 0.92) tick.classList.add("last");
       this.ruler.append(tick);
     }
