@@ -185,7 +185,8 @@ class BraintrustClient:
         if limit < 1:
             raise ClientError(f"the limit must be 1 or more, found {limit}")
         expression = compile_filters(filters or {})
-        found = self._query_api.rows(project_id, expression, limit=limit, cursor=cursor)
+        with self._projects.explained(project_id):
+            found = self._query_api.rows(project_id, expression, limit=limit, cursor=cursor)
         if not found.rows:
             # An unknown project has no rows either; the query API does not tell the difference.
             self._projects.require(project_id)
@@ -247,7 +248,8 @@ class BraintrustClient:
     def _require_rows(self, project_id: str, ids: list[str]) -> None:
         wanted = sorted(set(ids))
         expression = compile_filters({"id": {"$in": wanted}})
-        rows = self._query_api.rows(project_id, expression, limit=len(wanted)).rows
+        with self._projects.explained(project_id):
+            rows = self._query_api.rows(project_id, expression, limit=len(wanted)).rows
         found = {row["id"] for row in rows}
         missing = [row_id for row_id in wanted if row_id not in found]
         if not missing:

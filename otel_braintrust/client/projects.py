@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
 from otel_braintrust.client.attempts import Attempts
 from otel_braintrust.client.errors import ProjectNotFoundError
-from otel_braintrust.delivery.http import NotFoundError, RequestError
+from otel_braintrust.delivery.http import AuthenticationError, NotFoundError, RequestError
 
+REFUSALS = (AuthenticationError, NotFoundError, RequestError)
 # How the API refuses an id that is no project's, or has no id's form.
-UNKNOWN_STATUSES = (400, 404, 422)
+UNKNOWN_STATUSES = (400, 403, 404, 422)
 
 
 class ProjectDirectory:
@@ -53,7 +56,7 @@ class ProjectDirectory:
             return
         try:
             self._attempts.call("GET", f"/v1/project/{quote(project_id, safe='')}")
-        except (NotFoundError, RequestError) as error:
+        except REFUSALS as error:
             if error.status not in UNKNOWN_STATUSES:
                 raise
             raise ProjectNotFoundError(
@@ -61,3 +64,18 @@ class ProjectDirectory:
                 "look the id up in the project's settings, or name the project with --project"
             ) from error
         self._known_ids.add(project_id)
+
+    @contextmanager
+    def explained(self, project_id: str) -> Iterator[None]:
+        """Where a request within the block is refused, say so if the project is the reason.
+
+        Raises:
+            ProjectNotFoundError: there is no such project.
+            ApiError: the refusal, when it has another reason.
+        """
+        try:
+            yield
+        except REFUSALS as error:
+            if error.status in UNKNOWN_STATUSES:
+                self.require(project_id)
+            raise

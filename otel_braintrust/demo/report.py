@@ -23,13 +23,14 @@ def print_trace(rows: Sequence[Row], console: Console) -> None:
         rows: the rows as the API hands them out, in any order.
         console: where to.
     """
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    # Only the last column gives way where the terminal is narrow.
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0), expand=True)
     table.add_column("span", no_wrap=True)
-    table.add_column("type")
+    table.add_column("type", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("tokens in+out", justify="right", no_wrap=True)
     table.add_column("cost", justify="right", no_wrap=True)
-    table.add_column("what it was about", overflow="ellipsis", no_wrap=True)
+    table.add_column("what it was about", overflow="ellipsis", no_wrap=True, ratio=1)
     for prefix, row in tree_lines(rows):
         table.add_row(*_cells(prefix, row))
     table.add_section()

@@ -349,18 +349,24 @@ def test_feedback_on_an_unknown_log_is_an_error_and_makes_no_row(
     assert len(braintrust.rows(project_id)) == 2
 
 
-@pytest.mark.parametrize("named", [("--project-id", "nope"), ("--project", "nope")])
-@pytest.mark.parametrize("words", [("fetch",), ("feedback", "--log-id", "x"), ("insert",)])
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("fetch",), "--project-id"),
+        (("fetch",), "--project"),
+        (("feedback", "--log-id", "x"), "--project-id"),
+        (("feedback", "--log-id", "x"), "--project"),
+        (("insert",), "--project-id"),  # a project that is named is made
+    ],
+)
 def test_an_unknown_project_is_an_error(
-    command: Command, braintrust: LocalServer, words: tuple[str, ...], named: tuple[str, str]
+    command: Command, braintrust: LocalServer, words: tuple[str, ...], named: str
 ) -> None:
-    if words[0] == "insert" and named[0] == "--project":
-        pytest.skip("insert makes a project that is named")
     files = {"insert": LOGS, "feedback": {"rating": 1}}
     if words[0] in files:
         words = (*words, "--file", write("file.json", files[words[0]]))
 
-    result = command(*words, *named)
+    result = command(*words, named, "nope")
 
     assert result.status == 1
     assert result.error.startswith("there is no project")
