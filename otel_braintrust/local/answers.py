@@ -13,6 +13,7 @@ from starlette.types import ExceptionHandler
 
 from otel_braintrust.local.containers import UnknownContainerError
 from otel_braintrust.local.cursors import CursorError
+from otel_braintrust.local.query.plan import QueryError
 from otel_braintrust.local.rows import RowError
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 STATUSES: dict[type[Exception], int] = {
     RowError: 400,
     CursorError: 400,
+    QueryError: 400,
     UnknownContainerError: 403,
 }
 

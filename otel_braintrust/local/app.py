@@ -15,8 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from otel_braintrust.local.answers import error_handlers
 from otel_braintrust.local.limits import Limits
 from otel_braintrust.local.pages import routes as page_routes
-from otel_braintrust.local.routes import attachments, events, experiments, login, logs3, projects
+from otel_braintrust.local.routes import (
+    attachments,
+    events,
+    experiments,
+    login,
+    logs3,
+    otlp,
+    projects,
+    query,
+)
 from otel_braintrust.local.store import Store
+from otel_braintrust.traces import TraceAssembler
 
 # A page of another site that has its name resolve to 127.0.0.1 arrives with that name as Host.
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "*.localhost", "[::1]", "host.docker.internal")
@@ -54,12 +64,13 @@ def create_app(
     app.state.store = store
     app.state.api_key = api_key
     app.state.limits = limits or Limits()
+    app.state.assembler = TraceAssembler()
     return app
 
 
 def api_routes() -> list[BaseRoute]:
     """The routes of Braintrust's API."""
-    rooms = (login, projects, experiments, logs3, events, attachments)
+    rooms = (login, projects, experiments, logs3, events, query, otlp, attachments)
     return [route for room in rooms for route in room.routes]
 
 

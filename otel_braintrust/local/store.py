@@ -203,6 +203,15 @@ class Store:
         with self.database.reading() as connection:
             return str(last_xact_id(connection))
 
+    def project_id_of(self, container: Container) -> str:
+        """The id of the project that a container belongs to.
+
+        Raises:
+            UnknownContainerError: the project or experiment does not exist.
+        """
+        with self.database.reading() as connection:
+            return projects.project_of(connection, container)
+
     def fetch(
         self,
         container: Container,
