@@ -17,6 +17,7 @@ from otel_braintrust.translation.decoding import (
     is_placeholder,
 )
 from otel_braintrust.translation.messages import to_choices, to_messages
+from otel_braintrust.translation.wrappers import unwrap
 from otel_braintrust.translation.payloads import (
     Request,
     Response,
@@ -34,6 +35,12 @@ from otel_braintrust.translation.reading import (
 )
 
 UNSET = object()
+
+# Forms in which a model API's request or response may stand.
+_PAYLOADS = frozenset({"framework", "payload"})
+
+# Forms that a conversion may leave something of: the rest is looked for when the row is made.
+_CONVERTED = frozenset({"framework", "payload", "request", "value"})
 
 
 def decide(reading: Reading, span_type: str) -> tuple[Any, Any]:
@@ -75,6 +82,8 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
             value = redacted.value
     else:
         reading.origins[side] = next(iter(winner.raw), winner.form)
+        if winner.form in _CONVERTED and value != decode_container(winner.value):
+            reading.remainders.update(winner.raw)
     for candidate in [*real, *empty]:
         if candidate is not winner:
             _put_back(reading, side, candidate, winner, value, span_type)
@@ -88,19 +97,30 @@ def _first_that_reads(
         value = _read(reading, side, candidate, span_type)
         if value is UNSET:
             continue
-        rivals = [
-            other
-            for other in ranked[position + 1 :]
-            if other.form == candidate.form == "messages"
-            and _rank(other, span_type)[0] == _rank(candidate, span_type)[0]
-        ]
-        for other in rivals:
+        for other in _rivals(candidate, ranked[position + 1 :], span_type):
             theirs = _read(reading, side, other, span_type)
             if theirs is not UNSET and richness(theirs) > richness(value):
                 candidate, value = other, theirs
         _note_cut(reading, candidate)
         return candidate, value
     return None, UNSET
+
+
+def _rivals(candidate: Candidate, others: list[Candidate], span_type: str) -> list[Candidate]:
+    """Return who is compared by what they tell: structured messages, and on a model call its payload.
+
+    Flattened messages sometimes lack what the request or response beside them has: images, tool
+    calls, the ids of tool calls.
+    """
+    if candidate.form != "messages":
+        return []
+    rank = _rank(candidate, span_type)[0]
+    return [
+        other
+        for other in others
+        if (other.form == "messages" and _rank(other, span_type)[0] == rank)
+        or (other.form in _PAYLOADS and span_type == "llm" and OWN < rank)
+    ]
 
 
 def _note_cut(reading: Reading, candidate: Candidate) -> None:
@@ -116,7 +136,8 @@ def richness(messages: Any) -> tuple[int, int, int]:
         message = item.get("message", item) if isinstance(item, Mapping) else {}
         content = message.get("content") if isinstance(message, Mapping) else None
         texts += not is_placeholder(content) or bool(message.get("tool_calls"))
-        calls += len(message.get("tool_calls") or ()) + (message.get("role") == "tool")
+        calls += 2 * len(message.get("tool_calls") or ()) + (message.get("role") == "tool")
+        calls += bool(message.get("tool_call_id"))
         if isinstance(content, list):
             media += sum(
                 isinstance(p, Mapping) and p.get("type") not in ("text", "thinking")
@@ -135,8 +156,21 @@ def _messages(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
     if isinstance(value, str) and is_cut_short(value) and value[:1] in "[{":
         return value
     if side == "output":
-        return to_choices(value, reading.finish_reasons)
+        choices = to_choices(value, reading.finish_reasons)
+        return choices if choices is None else _last_word(reading, choices)
     return to_messages(value)
+
+
+def _last_word(reading: Reading, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what tools answered within an answer: the calls' own spans show it."""
+    said = [choice for choice in choices if choice["message"].get("role") != "tool"]
+    if not said or len(said) == len(choices):
+        return choices
+    answers = [choice["message"] for choice in choices if choice["message"].get("role") == "tool"]
+    reading.own.setdefault("extra", {})["tool_results"] = answers
+    for index, choice in enumerate(said):
+        choice["index"] = index
+    return said
 
 
 def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
@@ -184,16 +218,21 @@ def _take_response(reading: Reading, response: Response) -> None:
         reading.suggest("response_model", 80, "response payload", response.model)
     for name, count in response.counts.items():
         reading.usage.add("payload", name, count, "response payload")
-    if response.excludes_cache and set(reading.usage.families) == {"payload"}:
-        reading.excludes_cache = True
 
 
 def _request(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
     return _payload(reading, side, value, "llm")
 
 
-def _value(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
-    return decode_container(value)
+def _framework(reading: Reading, side: str, value: Any, span_type: str) -> Any:
+    """Read what a framework's callback recorded: a payload, or a value in the framework's wrapper."""
+    if span_type == "llm":
+        return _payload(reading, side, value, span_type)
+    return unwrap(side, decode_container(value), span_type)
+
+
+def _value(_reading: Reading, side: str, value: Any, span_type: str) -> Any:
+    return unwrap(side, decode_container(value), span_type)
 
 
 def _text(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
@@ -225,6 +264,7 @@ def _answer(reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
 _FORMS: dict[str, Any] = {
     "as_is": _text,
     "answer": _answer,
+    "framework": _framework,
     "messages": _messages,
     "object": _text,
     "payload": _payload,
@@ -261,57 +301,37 @@ def _put_back(
     """Put a loser back into the leftovers, less what the row says already."""
     if winner is not None and candidate.raw is winner.raw:
         return
-    for key, raw in candidate.raw.items():
-        if not is_placeholder(raw):
-            break
+    if winner is not None and all(is_placeholder(raw) for raw in candidate.raw.values()):
+        return
+    if winner is not None and _says_the_same(reading, side, candidate, value, span_type):
+        reading.remainders.update(candidate.raw)
     else:
-        if winner is not None:
-            return
-    if winner is not None and candidate.form == "messages":
+        reading.restore(candidate.raw)
+
+
+def _says_the_same(
+    reading: Reading, side: str, candidate: Candidate, value: Any, span_type: str
+) -> bool:
+    """Tell whether a loser's content is the row's, perhaps inside a larger payload."""
+    if candidate.form == "messages":
         theirs = _read(reading, side, candidate, span_type)
-        if theirs is not UNSET and same_said(theirs, value):
-            return
-    if (
-        winner is not None
-        and candidate.form in ("payload", "request", "value")
-        and len(candidate.raw) == 1
-    ):
-        ((key, raw),) = candidate.raw.items()
-        rest = _unsaid(reading, side, raw, value, span_type)
-        if rest is not UNSET:
-            if rest:
-                reading.leftovers.setdefault(key, rest)
-            return
-    reading.restore(candidate.raw)
-
-
-def _unsaid(reading: Reading, side: str, raw: Any, value: Any, span_type: str) -> Any:
-    """Return what a payload says beyond the row's content; UNSET if it tells another content."""
-    decoded = decode_container(raw)
-    if decoded == value or raw == value:
-        return None
-    if span_type != "llm":
-        return UNSET
+        return theirs is not UNSET and same_said(theirs, value)
+    decoded = decode_container(candidate.value)
+    if decoded == value:
+        return True
+    if span_type != "llm" or candidate.form not in _CONVERTED:
+        return False
     if side == "input":
         request = read_request(decoded)
         if request is None or not same_said(request.messages, value):
-            return UNSET
+            return False
         _take_request(reading, request)
-        return request.other or None
+        return True
     response = read_response(decoded)
     if response is None or not same_said(response.choices, value):
-        return UNSET
+        return False
     _take_response(reading, response)
-    if not isinstance(decoded, Mapping):
-        return None
-    return {
-        key: inner
-        for key, inner in decoded.items()
-        if key not in _SAID_KEYS and inner not in (None, [], {}, "")
-    }
-
-
-_SAID_KEYS = frozenset("choices candidates content output message role generations".split())
+    return True
 
 
 def same_said(ours: Any, theirs: Any) -> bool:

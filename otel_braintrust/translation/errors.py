@@ -10,8 +10,19 @@ from otel_braintrust.translation.span import SpanEvent
 
 # Raised to stop or to wait, not because something failed: an error only if the status says so.
 INTERRUPTIONS = frozenset(
-    "CancelledError GeneratorExit StopIteration StopAsyncIteration GraphInterrupt NodeInterrupt "
-    "CallDeferred ApprovalRequired KeyboardInterrupt GraphBubbleUp ParentCommand".split()
+    [
+        "CancelledError",
+        "GeneratorExit",
+        "StopIteration",
+        "StopAsyncIteration",
+        "GraphInterrupt",
+        "NodeInterrupt",
+        "CallDeferred",
+        "ApprovalRequired",
+        "KeyboardInterrupt",
+        "GraphBubbleUp",
+        "ParentCommand",
+    ]
 )
 
 
@@ -78,6 +89,7 @@ _ATTRIBUTES = (
     "exception.message",
     "langfuse.observation.status_message",
     "error",
+    "logfire.msg",
 )
 
 

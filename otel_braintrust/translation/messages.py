@@ -62,12 +62,44 @@ FINISH_REASONS: dict[str, str] = {
 
 # Keys of a message that the converter turns into other keys; all the rest is carried over.
 _READ_KEYS = frozenset(
-    "role type parts content contents tool_calls toolCalls tool_call_id toolCallId finish_reason "
-    "finishReason stop_reason function_call refusal additional_kwargs message lc id kwargs data".split()
+    [
+        "role",
+        "type",
+        "images",
+        "parts",
+        "content",
+        "contents",
+        "tool_calls",
+        "toolCalls",
+        "tool_call_id",
+        "toolCallId",
+        "finish_reason",
+        "finishReason",
+        "stop_reason",
+        "function_call",
+        "refusal",
+        "additional_kwargs",
+        "message",
+        "lc",
+        "id",
+        "kwargs",
+        "data",
+    ]
 )
 _LANGCHAIN_NOISE = frozenset(
-    "response_metadata usage_metadata example invalid_tool_calls tool_call_chunks chunk_position "
-    "type additional_kwargs lc_attributes lc_kwargs lc_namespace".split()
+    [
+        "response_metadata",
+        "usage_metadata",
+        "example",
+        "invalid_tool_calls",
+        "tool_call_chunks",
+        "chunk_position",
+        "type",
+        "additional_kwargs",
+        "lc_attributes",
+        "lc_kwargs",
+        "lc_namespace",
+    ]
 )
 
 
@@ -136,7 +168,16 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
         else:
             return None
     _flush_loose(loose, found, default_role)
-    return found or None
+    return _without_repeats(found) or None
+
+
+def _without_repeats(messages: list[Message]) -> list[Message]:
+    """Drop a tool's answer told twice in a row, as an event of its own and within the user's."""
+    return [
+        message
+        for position, message in enumerate(messages)
+        if message["role"] != "tool" or not position or message != messages[position - 1]
+    ]
 
 
 def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> None:
@@ -147,7 +188,16 @@ def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> N
 
 
 _ITEM_TYPES = frozenset(
-    "message function_call function_call_output reasoning tool_call tool_call_response tool_use tool_result".split()
+    [
+        "message",
+        "function_call",
+        "function_call_output",
+        "reasoning",
+        "tool_call",
+        "tool_call_response",
+        "tool_use",
+        "tool_result",
+    ]
 )
 
 
@@ -225,6 +275,9 @@ def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     for part in content if isinstance(content, (list, tuple)) else [content]:
         if part is not None and part != "":
             builder.add(decode_container(part) if isinstance(content, (list, tuple)) else part)
+    for image in body.get("images") or ():  # Ollama: base64 images beside the text
+        if isinstance(image, (str, bytes)):
+            builder.add({"type": "image", "data": image, "mime_type": "image/png"})
     builder.add_calls(body)
     return builder.messages()
 

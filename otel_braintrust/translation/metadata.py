@@ -8,7 +8,8 @@ from typing import Any
 from otel_braintrust.translation import providers
 from otel_braintrust.translation.decoding import decode_container, is_placeholder
 from otel_braintrust.translation.parameters import is_set
-from otel_braintrust.translation.reading import Reading, Suggestion
+from otel_braintrust.translation.reading import KEPT_ELSEWHERE, Reading, Suggestion
+from otel_braintrust.translation.remainder import Said, unsaid
 
 # Names that say what model was called: entries of model calls only, elsewhere they stay raw.
 _OF_MODEL_CALLS = frozenset({"request_model", "response_model", "provider"})
@@ -48,6 +49,8 @@ def _choose(reading: Reading, suggestions: list[Suggestion]) -> Suggestion | Non
 
 def _restore(reading: Reading, suggestions: Any) -> None:
     for suggestion in suggestions:
+        if suggestion.raw is KEPT_ELSEWHERE:
+            continue
         if suggestion.key in reading.span.attributes:
             reading.restore({suggestion.key: suggestion.raw})
         elif isinstance(suggestion.raw, Mapping) and "." in suggestion.key:
@@ -88,11 +91,32 @@ def _add_provider(reading: Reading, metadata: dict[str, Any]) -> None:
         name = by_model or providers.of_model(metadata.get("model"))
     if name is not None:
         metadata["provider"] = name
-        if by_model or chosen is None and host is None:
+        if by_model or (chosen is None and host is None):
             metadata["provider_source"] = "model"
     for suggestion in suggestions:
-        if suggestion.value != name and suggestion.key in attributes:
+        if (
+            suggestion.value != name
+            and suggestion.key in attributes
+            and suggestion.raw is not KEPT_ELSEWHERE
+        ):
             reading.restore({suggestion.key: suggestion.raw})
+
+
+def add_remainders(reading: Reading, row: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Add what payloads say beyond the row, each under the key of its attribute.
+
+    Args:
+        reading: a span, read and decided.
+        row: the row's other fields.
+        metadata: the row's metadata, added to.
+    """
+    if not reading.remainders:
+        return
+    said = Said(row, metadata)
+    for key, raw in reading.remainders.items():
+        rest = unsaid(raw, said)
+        if rest is not None and key not in metadata:
+            metadata[key] = rest
 
 
 def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:

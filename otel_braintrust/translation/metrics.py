@@ -14,10 +14,12 @@ from otel_braintrust.translation.reading import Reading
 
 # Producers whose input count leaves cache tokens out, by instrumentation scope.
 EXCLUSIVE_SCOPES = (
-    "opentelemetry.instrumentation.bedrock",
     "openinference.instrumentation.claude_agent_sdk",
-    "openinference.instrumentation.bedrock",
     "openlit.instrumentation.anthropic",
+)
+CONVERSE_SCOPES = (
+    "opentelemetry.instrumentation.bedrock",
+    "openinference.instrumentation.bedrock",
     "@arizeai/openinference-instrumentation-bedrock",
 )
 
@@ -58,8 +60,13 @@ def decide(
 def _counts(reading: Reading, provider: str | None, metadata: dict[str, Any]) -> dict[str, int]:
     if not reading.usage:
         return {}
-    excludes_cache = reading.excludes_cache or reading.span.scope_name.startswith(EXCLUSIVE_SCOPES)
-    found = usage.resolve(reading.usage, excludes_cache=excludes_cache, provider=provider)
+    excludes_cache = reading.excludes_cache or _is_exclusive(reading)
+    found = usage.resolve(
+        reading.usage,
+        excludes_cache=excludes_cache,
+        provider=provider,
+        is_embedding=reading.is_embedding,
+    )
     if found is None:
         for keys in reading.usage.keys.values():
             reading.restore(
@@ -78,6 +85,14 @@ def _counts(reading: Reading, provider: str | None, metadata: dict[str, Any]) ->
         metadata["rejected_usage"] = found.rejected
     _keep_differing(reading, found)
     return found.counts
+
+
+def _is_exclusive(reading: Reading) -> bool:
+    scope, name = reading.span.scope_name, reading.span.name.lower()
+    if scope.startswith(EXCLUSIVE_SCOPES):
+        return True
+    # Of Bedrock's calls only Converse is recorded as it is; `invoke_model` is summed up.
+    return scope.startswith(CONVERSE_SCOPES) and "invoke_model" not in name
 
 
 def _keep_differing(reading: Reading, found: usage.Usage) -> None:

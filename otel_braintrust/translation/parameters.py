@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.decoding import UNSET, decode, decode_container
 from otel_braintrust.translation.tools import to_tool_choice, to_tools
 
+# Clients' markers for "not given", as `repr` writes them.
+_UNSET_OBJECT = re.compile(r"^<[\w.]+\.(Omit|NotGiven|Unset)\b.*>$")
+
 PARAMETERS = frozenset(
-    "temperature top_p top_k max_tokens max_completion_tokens frequency_penalty presence_penalty stop "
-    "seed n stream response_format tools tool_choice parallel_tool_calls max_tool_calls "
-    "reasoning_effort service_tier user logprobs top_logprobs logit_bias thinking thinking_config "
-    "reasoning modalities store metadata verbosity dimensions encoding_format stream_options".split()
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "max_completion_tokens",
+        "frequency_penalty",
+        "presence_penalty",
+        "stop",
+        "seed",
+        "n",
+        "stream",
+        "response_format",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "max_tool_calls",
+        "reasoning_effort",
+        "service_tier",
+        "user",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "thinking",
+        "thinking_config",
+        "reasoning",
+        "modalities",
+        "store",
+        "metadata",
+        "verbosity",
+        "dimensions",
+        "encoding_format",
+        "stream_options",
+    ]
 )
 
 RENAMES: dict[str, str] = {
@@ -24,6 +58,8 @@ RENAMES: dict[str, str] = {
     "maxTokens": "max_tokens",
     "max_new_tokens": "max_tokens",
     "num_predict": "max_tokens",
+    "num_output": "max_tokens",
+    "maxTokenCount": "max_tokens",
     "topP": "top_p",
     "p": "top_p",
     "topK": "top_k",
@@ -43,6 +79,7 @@ NESTED = (
     "generationConfig",
     "config",
     "options",
+    "textGenerationConfig",
     "model_kwargs",
     "kwargs",
     "toolConfig",
@@ -51,14 +88,34 @@ NESTED = (
 )
 # Members of a request that are no parameters: its content, its address, its secrets.
 _CONTENT = frozenset(
-    "messages input contents prompt inputs system system_instruction systemInstruction instructions "
-    "model model_name modelId model_id input_messages message chat_history preamble".split()
+    [
+        "inputText",
+        "messages",
+        "input",
+        "contents",
+        "prompt",
+        "inputs",
+        "system",
+        "system_instruction",
+        "systemInstruction",
+        "instructions",
+        "model",
+        "model_name",
+        "modelId",
+        "model_id",
+        "input_messages",
+        "message",
+        "chat_history",
+        "preamble",
+    ]
 )
 
 
 def is_set(value: Any) -> bool:
     """Tell whether a parameter carries a value: not None, not an "unset" marker."""
-    return value is not None and not (isinstance(value, str) and value in UNSET)
+    if isinstance(value, str):
+        return value not in UNSET and not _UNSET_OBJECT.match(value)
+    return value is not None
 
 
 def parameters_of(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -108,7 +165,17 @@ def parameter(name: str, value: Any) -> Any:
 
 
 _NUMERIC = frozenset(
-    "temperature top_p top_k max_tokens frequency_penalty presence_penalty seed n max_completion_tokens".split()
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+        "n",
+        "max_completion_tokens",
+    ]
 )
 
 

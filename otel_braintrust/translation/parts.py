@@ -226,6 +226,17 @@ def _read_tool_result(part: Part, into: Gathered) -> None:
     )
 
 
+def _read_haystack_result(part: Part, into: Gathered) -> None:
+    """Read Haystack's result: the call that it answers stands in it as its origin."""
+    body = part["tool_call_result"]
+    if not isinstance(body, Mapping):
+        into.content.append(dict(part))
+        return
+    origin = body.get("origin") if isinstance(body.get("origin"), Mapping) else {}
+    content = tool_result_content(body.get("result"))
+    into.results.append(ToolResult(origin.get("id"), content, origin.get("tool_name")))
+
+
 def tool_result_content(result: Any) -> Any:
     """Write a tool's answer as message content: text, or JSON text of a structure."""
     if isinstance(result, str):
@@ -515,6 +526,7 @@ BY_KEY: dict[str, Reader] = {
     "file_data": _read_inline_data,
     "tool_call": _read_tool_call,
     "tool_result": _read_tool_result,
+    "tool_call_result": _read_haystack_result,
     "image": _read_keyed_media,
     "document": _read_keyed_media,
     "video": _read_keyed_media,

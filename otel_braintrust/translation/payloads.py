@@ -6,7 +6,7 @@ LangChain's dumps: each is told by its own keys, and read for messages, paramete
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,7 @@ from otel_braintrust.translation.messages import (
     to_messages,
 )
 from otel_braintrust.translation.parameters import parameters_of
-from otel_braintrust.translation.parts import collapse
-from otel_braintrust.translation.parts import Gathered, gather
+from otel_braintrust.translation.parts import Gathered, collapse, gather
 
 
 @dataclass(slots=True)
@@ -56,6 +55,8 @@ _MESSAGE_KEYS = (
     "prompt",
     "prompts",
     "inputs",
+    "inputText",
+    "msg_history",
     "chat_history",
 )
 
@@ -202,7 +203,7 @@ def read_response(value: Any) -> Response | None:
     response_id = holder.get("id") or holder.get("responseId") or holder.get("response_id")
     return Response(
         choices,
-        _text(holder, _MODEL_KEYS),
+        _text(holder, _MODEL_KEYS) or _model_inside(holder),
         counts,
         excludes_cache,
         response_id if isinstance(response_id, str) else None,
@@ -413,6 +414,7 @@ _RESPONSE_FORMS = {
     ),
     "output_text": _plain_text,
     "completion": _plain_text,
+    "outputText": _plain_text,
     "text": _plain_text,
     "response": _plain_text,
 }
@@ -439,13 +441,37 @@ def _usage_of(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
     return _usage_inside(holder)
 
 
+def _model_inside(holder: Mapping[str, Any]) -> str | None:
+    return next(
+        (
+            found
+            for inner in _usage_holders(holder)
+            if isinstance(inner, Mapping) and (found := _text(inner, _MODEL_KEYS))
+        ),
+        None,
+    )
+
+
 def _usage_inside(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
     """Look where LangChain (`llm_output`) and Haystack (`replies[].meta`) keep their counts."""
-    inner = holder.get("llm_output")
-    if isinstance(inner, Mapping):
-        return _usage_of(inner) if inner is not holder else ({}, False)
-    replies = holder.get("replies")
-    if isinstance(replies, (list, tuple)) and len(replies) == 1 and isinstance(replies[0], Mapping):
-        meta = replies[0].get("meta")
-        return _usage_of(meta) if isinstance(meta, Mapping) else ({}, False)
+    for inner in _usage_holders(holder):
+        if isinstance(inner, Mapping):
+            found = _usage_of(inner)
+            if found[0]:
+                return found
     return {}, False
+
+
+def _usage_holders(holder: Mapping[str, Any]) -> Iterator[Any]:
+    yield from (holder.get(key) for key in ("llm_output", "meta", "response_metadata"))
+    for key in ("replies", "generations"):
+        listed = holder.get(key)
+        while isinstance(listed, (list, tuple)) and len(listed) == 1:
+            listed = listed[0]
+        if isinstance(listed, Mapping):
+            yield listed.get("meta")
+            message = listed.get("message")
+            if isinstance(message, Mapping):
+                body = message.get("kwargs", message)
+                yield body
+                yield body.get("response_metadata") if isinstance(body, Mapping) else None

@@ -85,10 +85,27 @@ PROVIDERS: dict[str, str] = {
     alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases)
 } | {
     name: name
-    for name in (
-        "groq cerebras replicate ollama openrouter databricks baseten lepton qwen zai minimax "
-        "elevenlabs vllm voyageai jina nvidia sambanova ai21 meta"
-    ).split()
+    for name in [
+        "groq",
+        "cerebras",
+        "replicate",
+        "ollama",
+        "openrouter",
+        "databricks",
+        "baseten",
+        "lepton",
+        "qwen",
+        "zai",
+        "minimax",
+        "elevenlabs",
+        "vllm",
+        "voyageai",
+        "jina",
+        "nvidia",
+        "sambanova",
+        "ai21",
+        "meta",
+    ]
 }
 
 # Frameworks and placeholders that stand where a provider should: the next source is asked.

@@ -28,6 +28,10 @@ PLAIN_VALUE = 9
 DUMP = 10
 
 
+# As a suggestion's raw value: there is nothing to put back, the attribute is kept in another way.
+KEPT_ELSEWHERE = object()
+
+
 @dataclass(slots=True)
 class Candidate:
     """A value that could be a row's input or output.
@@ -79,6 +83,7 @@ class Reading:
     tags: list[str] = field(default_factory=list)
     user_metadata: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
+    remainders: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float | None] = field(default_factory=dict)
     rejected_scores: dict[str, Any] = field(default_factory=dict)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
@@ -92,6 +97,7 @@ class Reading:
     purpose: str | None = None
     excludes_cache: bool = False
     placeholder_span: bool = False
+    is_embedding: bool = False
     parent: str | None = None
     preserve: bool = False
     origins: dict[str, str] = field(default_factory=dict)

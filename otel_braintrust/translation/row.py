@@ -114,6 +114,7 @@ def write(reading: Reading) -> dict[str, Any]:
         row["scores"] = reading.scores
     if reading.tags:
         row["tags"] = reading.tags
+    metadata.add_remainders(reading, {**row, "metrics": numbers}, entries)
     row["metadata"] = entries
     row["metrics"] = numbers
     row["context"] = described

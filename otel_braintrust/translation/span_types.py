@@ -9,7 +9,19 @@ INFRASTRUCTURE_PREFIXES = ("http.", "db.", "rpc.", "messaging.", "faas.", "url."
 
 # Types that Braintrust knows; what `braintrust.span_attributes` says is taken as it is.
 SPAN_TYPES = frozenset(
-    "llm score function eval task tool automation facet preprocessor classifier review".split()
+    [
+        "llm",
+        "score",
+        "function",
+        "eval",
+        "task",
+        "tool",
+        "automation",
+        "facet",
+        "preprocessor",
+        "classifier",
+        "review",
+    ]
 )
 
 

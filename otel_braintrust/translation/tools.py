@@ -73,10 +73,11 @@ def _tools_of(item: Any) -> Iterator[Any]:
     if isinstance(specification, Mapping):
         yield from _tools_of(specification)
         return
-    inner = item.get("tool")
-    if isinstance(inner, Mapping) and len(item) == 1:
-        yield from _tools_of(inner)
-        return
+    for key in ("tool", "data"):  # Haystack serialises `{"type": class, "data": {...}}`
+        inner = item.get(key)
+        if isinstance(inner, Mapping) and item.keys() <= {key, "type"}:
+            yield from _tools_of(inner)
+            return
     # OpenInference records a tool's schema as JSON text under `json_schema`, beside its name.
     described = (
         as_mapping(item.get("json_schema")) if isinstance(item.get("json_schema"), str) else None
@@ -128,7 +129,7 @@ def _function(item: Mapping[str, Any]) -> dict[str, Any]:
     function |= {
         key: value
         for key, value in item.items()
-        if key not in read and value not in (None, "", [], {})
+        if key not in read and key != "function" and value not in (None, "", [], {})
     }
     return function
 

@@ -95,13 +95,16 @@ class Usage:
     rejected: dict[str, int] = field(default_factory=dict)
 
 
-def resolve(records: UsageRecords, *, excludes_cache: bool, provider: str | None) -> Usage | None:
+def resolve(
+    records: UsageRecords, *, excludes_cache: bool, provider: str | None, is_embedding: bool = False
+) -> Usage | None:
     """Choose a record and normalise it.
 
     Args:
         records: what the families say.
         excludes_cache: the producer's input is known not to contain cache tokens.
         provider: the canonical provider; Google's totals tell of thoughts.
+        is_embedding: the call completes nothing: its prompt is its total.
 
     Returns:
         Canonical counts, or None if nothing was reported.
@@ -121,6 +124,9 @@ def resolve(records: UsageRecords, *, excludes_cache: bool, provider: str | None
     _drop_absent_halves(counts)
     _add_cache(usage, excludes_cache=excludes_cache)
     _add_thoughts(usage, provider)
+    if is_embedding and not counts.get(COMPLETION) and PROMPT in counts:
+        counts.pop(COMPLETION, None)
+        counts.setdefault(TOTAL, counts[PROMPT])
     _settle_total(usage)
     _check_parts(usage)
     return usage
@@ -234,6 +240,7 @@ _PAYLOAD_NAMES: dict[str, str] = {
     "total_token_count": TOTAL,
     "totalTokenCount": TOTAL,
     "prompt_tokens_details.cached_tokens": CACHED,
+    "cached_tokens": CACHED,
     "input_tokens_details.cached_tokens": CACHED,
     "input_token_details.cache_read": CACHED,
     "cache_read_input_tokens": CACHED,
@@ -276,7 +283,7 @@ def of_payload(value: Any) -> tuple[dict[str, int], bool]:
         value: `usage`, `usage_metadata` or the like, as an object.
 
     Returns:
-        Canonical counts, and whether its input leaves cache tokens out.
+        Canonical counts with cache tokens in the prompt, and whether the object left them out.
     """
     counts: dict[str, int] = {}
     if not isinstance(value, Mapping):
@@ -290,6 +297,13 @@ def of_payload(value: Any) -> tuple[dict[str, int], bool]:
         count = token_count(raw) if name else None
         if name and count is not None and not counts.get(name):
             counts[name] = count
+    excludes = not _EXCLUSIVE_NAMES.isdisjoint(flat) and (
+        "input_tokens" in flat or "inputTokens" in flat
+    )
     if counts.get(REASONING) and ("thoughts_token_count" in flat or "thoughtsTokenCount" in flat):
         counts[COMPLETION] = counts.get(COMPLETION, 0) + counts[REASONING]
-    return counts, not _EXCLUSIVE_NAMES.isdisjoint(flat)
+    if excludes and PROMPT in counts:
+        if counts.get(TOTAL) == counts[PROMPT] + counts.get(COMPLETION, 0):
+            counts.pop(TOTAL)
+        counts[PROMPT] += counts.get(CACHED, 0) + _written(counts)
+    return counts, excludes

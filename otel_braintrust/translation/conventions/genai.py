@@ -35,22 +35,73 @@ LLM, TASK, TOOL, FUNCTION = "llm", "task", "tool", "function"
 
 OPERATIONS: dict[str, str | None] = (
     dict.fromkeys(
-        "chat generate_content text_completion completion generate response llm_call llm_request messages "
-        "responses image image_generation audio speech transcription fetch_response embeddings embedding "
-        "rerank chat.completions text.completions".split(),
+        [
+            "chat",
+            "generate_content",
+            "text_completion",
+            "completion",
+            "generate",
+            "response",
+            "llm_call",
+            "llm_request",
+            "messages",
+            "responses",
+            "image",
+            "image_generation",
+            "audio",
+            "speech",
+            "transcription",
+            "fetch_response",
+            "embeddings",
+            "embedding",
+            "rerank",
+            "chat.completions",
+            "text.completions",
+        ],
         LLM,
     )
     | dict.fromkeys(["execute_tool", "tool_call"], TOOL)
     | dict.fromkeys(
-        "invoke_agent create_agent invoke_workflow plan agent_step execute_task execute_event_loop_cycle "
-        "agent_call user_prompt handoff schedule_tool_calls agent workflow chain task graph "
-        "workflow.run workflow.build executor.process edge_group.process".split(),
+        [
+            "invoke_agent",
+            "create_agent",
+            "invoke_workflow",
+            "plan",
+            "agent_step",
+            "execute_task",
+            "execute_event_loop_cycle",
+            "agent_call",
+            "user_prompt",
+            "handoff",
+            "schedule_tool_calls",
+            "agent",
+            "workflow",
+            "chain",
+            "task",
+            "graph",
+            "workflow.run",
+            "workflow.build",
+            "executor.process",
+            "edge_group.process",
+        ],
         TASK,
     )
     | dict.fromkeys(
-        "retrieval vector_db_retrieve vectordb guardrail system_prompt create_memory update_memory "
-        "upsert_memory delete_memory search_memory create_memory_store delete_memory_store "
-        "message.send".split(),
+        [
+            "retrieval",
+            "vector_db_retrieve",
+            "vectordb",
+            "guardrail",
+            "system_prompt",
+            "create_memory",
+            "update_memory",
+            "upsert_memory",
+            "delete_memory",
+            "search_memory",
+            "create_memory_store",
+            "delete_memory_store",
+            "message.send",
+        ],
         FUNCTION,
     )
 )
@@ -127,11 +178,32 @@ def _prompt(name: str) -> rules.Rule:
     return read
 
 
-_STRING_PARAMETERS = (
-    "temperature top_p top_k max_tokens frequency_penalty presence_penalty seed stream "
-    "encoding_formats parallel_tool_calls max_tool_calls user reasoning_effort logit_bias logprobs "
-    "max_completion_tokens service_tier"
-).split()
+def _agent_name(reading: Reading, key: str, value: Any) -> bool:
+    """Name the agent on its own spans; on others the attribute is inherited and stays as it is."""
+    if reading.span.attributes.get("gen_ai.operation.name") in ("invoke_agent", "create_agent"):
+        reading.suggest("agent_name", 50, key, value)
+    return False
+
+
+_STRING_PARAMETERS = [
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "stream",
+    "encoding_formats",
+    "parallel_tool_calls",
+    "max_tool_calls",
+    "user",
+    "reasoning_effort",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "service_tier",
+]
 
 CONVENTION = Convention(
     name="genai",
@@ -214,7 +286,6 @@ CONVENTION = Convention(
         "gen_ai.usage.cost": rules.cost(10),
         "gen_ai.cost.total_cost": rules.cost(20),
         "gen_ai.prompt": rules.content("input", OLD_CONTENT, "payload"),
-        "gen_ai.completion": rules.content("output", OLD_CONTENT, "payload"),
         "gen_ai.tool.call.arguments": rules.content("input", TOOL_FORM, homes=_TOOL),
         "gen_ai.tool.call.result": rules.content("output", TOOL_FORM, homes=_TOOL),
         "gen_ai.tool.input": rules.content("input", TOOL_FORM, homes=_TOOL, order=1),
@@ -240,6 +311,7 @@ CONVENTION = Convention(
         "gen_ai.workflow.output": rules.content("output", DUMP),
         "gen_ai.task.input": rules.content("input", DUMP, order=1),
         "gen_ai.task.output": rules.content("output", DUMP, order=1),
+        "gen_ai.agent.name": _agent_name,
         "gen_ai.conversation.id": rules.named("session_id", 30, keep=True),
         "gen_ai.user": rules.named("user_id", 40, keep=True),
         "gen_ai.request.user": rules.named("user_id", 41, keep=True),

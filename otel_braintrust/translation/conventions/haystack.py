@@ -25,6 +25,7 @@ COMPONENTS: tuple[tuple[str, str], ...] = (
 
 def _component_type(reading: Reading, key: str, value: Any) -> bool:
     if isinstance(value, str):
+        reading.is_embedding = value.endswith("Embedder")
         found = next((kind for ending, kind in COMPONENTS if value.endswith(ending)), "task")
         reading.kinds.append((80, found, key))
     return False
@@ -50,14 +51,17 @@ CONVENTION = Convention(
     name="haystack",
     keys={
         "haystack.component.type": _component_type,
-        "haystack.component.input": rules.content("input", FRAMEWORK, "payload", homes=_ALL),
-        "haystack.component.output": rules.content("output", FRAMEWORK, "payload", homes=_ALL),
+        "haystack.tool.name": rules.named("tool_name", keep=True),
+        "haystack.component.input": rules.content("input", FRAMEWORK, "framework", homes=_ALL),
+        "haystack.component.output": rules.content("output", FRAMEWORK, "framework", homes=_ALL),
         "haystack.pipeline.input_data": rules.content("input", DUMP, homes=_ALL),
         "haystack.pipeline.output_data": rules.content("output", DUMP, homes=_ALL),
         "haystack.agent.input": rules.content("input", FRAMEWORK, homes=_ALL),
         "haystack.agent.output": rules.content("output", FRAMEWORK, homes=_ALL),
-        "haystack.agent.step.llm.input": rules.content("input", FRAMEWORK, "payload", homes=_ALL),
-        "haystack.agent.step.llm.output": rules.content("output", FRAMEWORK, "payload", homes=_ALL),
+        "haystack.agent.step.llm.input": rules.content("input", FRAMEWORK, "framework", homes=_ALL),
+        "haystack.agent.step.llm.output": rules.content(
+            "output", FRAMEWORK, "framework", homes=_ALL
+        ),
         "haystack.agent.step.tool.input": rules.content("input", FRAMEWORK, homes=_ALL),
         "haystack.agent.step.tool.output": rules.content("output", FRAMEWORK, homes=_ALL),
     },

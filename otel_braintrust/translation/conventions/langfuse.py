@@ -19,6 +19,7 @@ from otel_braintrust.translation.usage import (
     PROMPT,
     REASONING,
     TOTAL,
+    of_payload,
     token_count,
 )
 
@@ -59,6 +60,11 @@ def _usage_details(reading: Reading, key: str, value: Any) -> bool:
     holder = as_mapping(value)
     if holder is None:
         return False
+    if any(isinstance(inner, dict) for inner in holder.values()):  # a provider's usage, as it came
+        for name, number in of_payload(holder)[0].items():
+            reading.usage.add("langfuse", name, number, key)
+        reading.leftovers[key] = dict(holder)
+        return True
     counts = {
         name: number for name, raw in holder.items() if (number := token_count(raw)) is not None
     }

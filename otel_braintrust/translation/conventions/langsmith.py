@@ -10,8 +10,9 @@ from typing import Any
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
-from otel_braintrust.translation.reading import Reading
+from otel_braintrust.translation.reading import OLD_CONTENT, Candidate, Reading
 from otel_braintrust.translation.usage import of_payload
+from otel_braintrust.translation.wrappers import unwrap
 
 KINDS: dict[str, str | None] = {
     "llm": "llm",
@@ -31,12 +32,22 @@ def _usage_metadata(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+def _outputs(reading: Reading, key: str, value: Any) -> bool:
+    """Show a run's outputs; LangSmith wraps whatever is no object in `{"output": ...}`."""
+    holder = as_mapping(value)
+    if holder is None or not reading.span.scope_name.startswith("langsmith"):
+        reading.offer("output", Candidate(OLD_CONTENT, "payload", value, {key: value}))
+    elif set(holder) == {"output"}:
+        shown = unwrap("output", holder, "tool")
+        shown = holder["output"] if shown is holder else shown
+        reading.offer("output", Candidate(OLD_CONTENT, "payload", shown, {key: value}))
+    else:
+        reading.offer("output", Candidate(OLD_CONTENT, "payload", holder, {key: value}))
+    return True
+
+
 _METADATA = {
-    "ls_provider": rules.named("provider", 50, keep=True),
-    "ls_model_name": rules.named("request_model", 50, keep=True),
-    "ls_temperature": rules.setting("temperature", 70),
-    "ls_max_tokens": rules.setting("max_tokens", 70),
-    "ls_stop": rules.setting("stop", 70),
+    **rules.LANGCHAIN_METADATA,
     "session_id": rules.named("session_id", 50, keep=True),
     "conversation_id": rules.named("session_id", 51, keep=True),
     "thread_id": rules.named("session_id", 52, keep=True),
@@ -46,6 +57,7 @@ _METADATA = {
 CONVENTION = Convention(
     name="langsmith",
     keys={
+        "gen_ai.completion": _outputs,
         "langsmith.span.kind": rules.kind(KINDS, 40),
         "langsmith.span.tags": rules.tags(","),
         "langsmith.usage_metadata": _usage_metadata,

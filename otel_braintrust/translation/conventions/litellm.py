@@ -5,12 +5,16 @@ Source: litellm `integrations/opentelemetry.py`.
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.reading import Reading
+from otel_braintrust.translation.usage import of_payload
+
+MAX_REPR_LENGTH = 4_000
 
 
 def _by_name(reading: Reading) -> None:
@@ -20,9 +24,23 @@ def _by_name(reading: Reading) -> None:
         reading.kinds.append((85, "llm", "span name"))
 
 
+def _read_repr(text: str) -> Any:
+    """Read the `repr` of a plain dict: literals only, nothing is run."""
+    if len(text) > MAX_REPR_LENGTH:
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
 def _own_metadata(reading: Reading, key: str, rest: str, value: Any) -> bool:
     """Outside its proxy LiteLLM writes some 35 empty entries: they carry nothing."""
     if not reading.span.scope_name.startswith("litellm"):
+        return False
+    if rest == "usage_object" and isinstance(value, str):
+        for name, number in of_payload(_read_repr(value))[0].items():
+            reading.usage.add("payload", name, number, key)
         return False
     if rest == "user_api_key_user_id" and is_set(value):
         reading.suggest("user_id", 80, key, value)

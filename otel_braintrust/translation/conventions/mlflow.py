@@ -53,8 +53,8 @@ CONVENTION = Convention(
     name="mlflow",
     keys={
         "mlflow.spanType": rules.kind(TYPES, 80),
-        "mlflow.spanInputs": rules.content("input", MLFLOW, "payload", homes=_PLAIN),
-        "mlflow.spanOutputs": rules.content("output", MLFLOW, "payload", homes=_PLAIN),
+        "mlflow.spanInputs": rules.content("input", MLFLOW, "framework", homes=_PLAIN),
+        "mlflow.spanOutputs": rules.content("output", MLFLOW, "framework", homes=_PLAIN),
         "mlflow.chat.tokenUsage": _token_usage,
         "mlflow.chat.tools": rules.tools(50),
         "mlflow.llm.model": rules.named("request_model", 55, convert=decode),

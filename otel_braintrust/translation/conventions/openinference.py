@@ -224,15 +224,13 @@ def _build_documents(reading: Reading) -> None:
     members = reading.groups.pop("retrieval.documents", None)
     if members:
         raw: dict[str, Any] = {}
-        reading.offer(
-            "output", Candidate(DOMAIN_FORM, "as_is", _documents(members, raw), raw, _FUNCTION)
-        )
+        found = _documents(members, raw)
+        reading.offer("output", Candidate(DOMAIN_FORM, "as_is", found, raw, _FUNCTION, order=-1))
     answers = reading.groups.pop("reranker.output_documents", None)
     if answers:
         raw = {}
-        reading.offer(
-            "output", Candidate(DOMAIN_FORM, "as_is", _documents(answers, raw), raw, _FUNCTION)
-        )
+        found = _documents(answers, raw)
+        reading.offer("output", Candidate(DOMAIN_FORM, "as_is", found, raw, _FUNCTION, order=-1))
     asked = reading.groups.pop("reranker.input_documents", None)
     if asked or "reranker.query" in reading.leftovers:
         raw = {}
@@ -240,7 +238,7 @@ def _build_documents(reading: Reading) -> None:
         value = {"query": query, "documents": _documents(asked or {}, raw)}
         if query is not None:
             raw["reranker.query"] = query
-        reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION))
+        reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION, order=-1))
 
 
 def _build_embeddings(reading: Reading) -> None:
@@ -302,10 +300,6 @@ def _finish_reason(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
-def _mime_type(_reading: Reading, _key: str, _value: Any) -> bool:
-    return True
-
-
 def _total_cost(reading: Reading) -> None:
     """Add prompt and completion cost where no total was given."""
     costs = {key: value for _, key, value in reading.costs}
@@ -326,10 +320,8 @@ CONVENTION = Convention(
     name="openinference",
     keys={
         "openinference.span.kind": _evaluator,
-        "input.value": rules.content("input", PLAIN_VALUE, "payload", homes=_PLAIN),
-        "output.value": rules.content("output", PLAIN_VALUE, "payload", homes=_PLAIN),
-        "input.mime_type": _mime_type,
-        "output.mime_type": _mime_type,
+        "input.value": rules.content("input", PLAIN_VALUE, "framework", homes=_PLAIN),
+        "output.value": rules.content("output", PLAIN_VALUE, "framework", homes=_PLAIN),
         "llm.model_name": rules.named("response_model", 20),
         "llm.request.model_name": rules.named("request_model", 30),
         "llm.response.model_name": rules.named("response_model", 12),

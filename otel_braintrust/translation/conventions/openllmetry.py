@@ -40,7 +40,7 @@ def _entity(side: str) -> rules.Rule:
     def read(reading: Reading, key: str, value: Any) -> bool:
         holder = decode(value)
         shown = _entity_input(reading, holder) if side == "input" else _entity_output(holder)
-        candidate = Candidate(ENTITY, "value", shown, {key: value}, _ENTITIES)
+        candidate = Candidate(ENTITY, "framework", shown, {key: value}, _ENTITIES)
         reading.offer(side, candidate)
         return True
 
@@ -51,8 +51,6 @@ def _entity_input(reading: Reading, holder: Any) -> Any:
     """Unwrap what decorators and the LangChain handler put around the real input."""
     if not isinstance(holder, Mapping):
         return holder
-    if set(holder) <= {"args", "kwargs"} and holder:
-        return _arguments(holder)
     if "inputs" in holder and set(holder) <= {"inputs", "tags", "metadata", "kwargs"}:
         for tag in as_list(holder.get("tags")) or ():
             if isinstance(tag, str) and tag not in reading.tags:
@@ -64,17 +62,6 @@ def _entity_input(reading: Reading, holder: Any) -> Any:
             reading.user_metadata.setdefault("kwargs", rest)
         return holder["inputs"]
     return holder
-
-
-def _arguments(holder: Mapping[str, Any]) -> Any:
-    """Show a decorated function's call: its keyword arguments, its one argument, or both."""
-    positional = list(holder.get("args") or ())
-    by_name = dict(holder.get("kwargs") or {})
-    if not positional:
-        return by_name
-    if not by_name and len(positional) == 1:
-        return positional[0]
-    return dict(holder)
 
 
 def _entity_output(holder: Any) -> Any:
@@ -114,7 +101,8 @@ def _build(family: str, side: str) -> rules.Step:
         listed = []
         for index in sorted(members):
             raw |= members[index].pop("")
-            listed.append(_flat_message(members[index]))
+            role = "user" if side == "input" else "assistant"
+            listed.append({"role": role, **_flat_message(members[index])})
         reading.offer(side, Candidate(FIRST_CHOICE, "messages", listed, raw, _LLM, order=5))
 
     return step
@@ -192,10 +180,7 @@ CONVENTION = Convention(
                 "thread_id": rules.named("session_id", 41, keep=True),
                 "conversation_id": rules.named("session_id", 42, keep=True),
                 "user_id": rules.named("user_id", 50, keep=True),
-                "ls_provider": rules.named("provider", 60, keep=True),
-                "ls_model_name": rules.named("request_model", 60, keep=True),
-                "ls_temperature": rules.setting("temperature", 70),
-                "ls_max_tokens": rules.setting("max_tokens", 70),
+                **rules.LANGCHAIN_METADATA,
             },
             keep=True,
         ),

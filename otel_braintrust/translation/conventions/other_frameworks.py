@@ -5,12 +5,9 @@ Sources: openlit, opik, lmnr, genkit, livekit-agents and crewai, their telemetry
 
 from __future__ import annotations
 
-from typing import Any
-
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
-from otel_braintrust.translation.decoding import decode
-from otel_braintrust.translation.reading import DUMP, FRAMEWORK, TOOL_FORM, Reading
+from otel_braintrust.translation.reading import DUMP, FRAMEWORK, TOOL_FORM
 
 _ALL = frozenset({"task", "tool", "function", "llm", "score", "eval"})
 _TOOL = frozenset({"tool"})
@@ -43,15 +40,15 @@ CONVENTION = Convention(
         "thread_id": rules.named("session_id", 80, keep=True),
         "conversation.id": rules.named("session_id", 81, keep=True),
         "lmnr.span.type": rules.kind(LAMINAR, 81),
-        "lmnr.span.input": rules.content("input", DUMP, "payload", homes=_ALL),
-        "lmnr.span.output": rules.content("output", DUMP, "payload", homes=_ALL),
+        "lmnr.span.input": rules.content("input", DUMP, "framework", homes=_ALL),
+        "lmnr.span.output": rules.content("output", DUMP, "framework", homes=_ALL),
         "lmnr.association.properties.session_id": rules.named("session_id", 82, keep=True),
         "lmnr.association.properties.user_id": rules.named("user_id", 82, keep=True),
         "genkit:metadata:subtype": rules.kind(GENKIT, 82),
-        "genkit:input": rules.content("input", DUMP, "payload", homes=_ALL),
-        "genkit:output": rules.content("output", DUMP, "payload", homes=_ALL),
+        "genkit:input": rules.content("input", DUMP, "framework", homes=_ALL),
+        "genkit:output": rules.content("output", DUMP, "framework", homes=_ALL),
         "lk.user_input": rules.content("input", FRAMEWORK, "text", homes=_ALL),
-        "lk.chat_ctx": rules.content("input", FRAMEWORK, "payload", homes=_ALL),
+        "lk.chat_ctx": rules.content("input", FRAMEWORK, "framework", homes=_ALL),
         "lk.input_text": rules.content("input", FRAMEWORK, "text", homes=_ALL, order=1),
         "lk.response.text": rules.content("output", FRAMEWORK, "text", homes=_ALL),
         "lk.function_tool.arguments": rules.content("input", TOOL_FORM, homes=_TOOL, order=6),
@@ -62,8 +59,8 @@ CONVENTION = Convention(
         "crewai.task.output": rules.content("output", DUMP, homes=_ALL),
         "crewai.tool.input": rules.content("input", TOOL_FORM, homes=_TOOL, order=7),
         "crewai.tool.output": rules.content("output", TOOL_FORM, homes=_TOOL, order=7),
-        "input": rules.content("input", DUMP + 1, "payload", homes=frozenset()),
-        "output": rules.content("output", DUMP + 1, "payload", homes=frozenset()),
+        "input": rules.content("input", DUMP + 1, "framework", homes=frozenset()),
+        "output": rules.content("output", DUMP + 1, "framework", homes=frozenset()),
     },
     prefixes={"opik.metadata.": rules.entry()},
 )

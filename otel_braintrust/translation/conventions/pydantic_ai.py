@@ -11,13 +11,14 @@ from typing import Any
 from otel_braintrust.translation import usage
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
-from otel_braintrust.translation.decoding import as_list, as_mapping, decode
+from otel_braintrust.translation.decoding import as_list, as_mapping, decode, decode_container
 from otel_braintrust.translation.parameters import parameters_of
 from otel_braintrust.translation.payloads import read_request, read_response
 from otel_braintrust.translation.reading import (
     DUMP,
     FIRST_CHOICE,
     FRAMEWORK,
+    KEPT_ELSEWHERE,
     TOOL_FORM,
     Candidate,
     Reading,
@@ -62,7 +63,26 @@ def _split_events(listed: list[Any]) -> tuple[list[Any], list[Any]]:
             asked.append({"role": role, **body, **extra})
         elif body.get("role"):
             asked.append(body)
+    if not answered:
+        # Logfire's Responses API events name no choice: what the assistant said last is the answer.
+        end = len(asked)
+        while end and _role(asked[end - 1]) == "assistant":
+            end -= 1
+        if end and end < len(asked):
+            asked, answered = asked[:end], [_one_turn(asked[end:])]
     return asked, answered
+
+
+def _one_turn(messages: list[Any]) -> dict[str, Any]:
+    """Join what an assistant said in several messages of one turn."""
+    if len(messages) == 1:
+        return dict(messages[0])
+    contents = [m["content"] for m in messages if m.get("content") and not m.get("data")]
+    thoughts = [m["data"] for m in messages if isinstance(m.get("data"), Mapping)]
+    texts = [{"type": "text", "text": text} for text in contents if isinstance(text, str)]
+    calls = [call for m in messages for call in m.get("tool_calls") or ()]
+    turn: dict[str, Any] = {"role": "assistant", "content": [*thoughts, *texts] or None}
+    return {**turn, "tool_calls": calls} if calls else turn
 
 
 def _events(reading: Reading, key: str, value: Any) -> bool:
@@ -77,7 +97,15 @@ def _events(reading: Reading, key: str, value: Any) -> bool:
         reading.offer("input", Candidate(FRAMEWORK, "messages", asked, raw, _LLM_TASK, order=6))
     if answered:
         reading.offer("output", Candidate(FRAMEWORK, "messages", answered, raw, _LLM_TASK, order=6))
+    reading.remainders[key] = [
+        event for event in listed if not isinstance(event, Mapping) or not _is_known_event(event)
+    ]
     return True
+
+
+def _is_known_event(event: Mapping[str, Any]) -> bool:
+    name = event.get("event.name") or event.get("event_name")
+    return name == "gen_ai.choice" or name in _EVENT_ROLES or bool(event.get("role"))
 
 
 def _all_messages(reading: Reading, key: str, value: Any) -> bool:
@@ -122,19 +150,15 @@ def _request_parameters(reading: Reading, key: str, value: Any) -> bool:
     found = to_tools(holder.get("function_tools"))
     output_tools = to_tools(holder.get("output_tools"))
     if found or output_tools:
-        reading.suggest("tools", 50, key, [*(found or []), *(output_tools or [])])
-    reading.leftovers[key] = {
-        name: inner
-        for name, inner in holder.items()
-        if name not in ("function_tools", "output_tools") and inner not in (None, [], {})
-    }
+        reading.suggest("tools", 50, key, [*(found or []), *(output_tools or [])], KEPT_ELSEWHERE)
+    reading.remainders[key] = holder
     return True
 
 
 def _settings(reading: Reading, key: str, value: Any) -> bool:
     known, _ = parameters_of(value)
     for name, found in known.items():
-        reading.suggest(name, 65, key, found)
+        reading.suggest(name, 65, key, found, KEPT_ELSEWHERE)
     return False
 
 
@@ -143,11 +167,11 @@ def _request_data(reading: Reading, key: str, value: Any) -> bool:
     if request is None:
         return False
     for name, found in request.parameters.items():
-        reading.suggest(name, 60, key, found)
+        reading.suggest(name, 60, key, found, KEPT_ELSEWHERE)
     if request.model:
-        reading.suggest("request_model", 60, key, request.model)
+        reading.suggest("request_model", 60, key, request.model, KEPT_ELSEWHERE)
     if request.other:
-        reading.suggest("invocation_parameters", 60, key, request.other)
+        reading.suggest("invocation_parameters", 60, key, request.other, KEPT_ELSEWHERE)
     raw = {key: value}
     if request.messages:
         reading.offer("input", Candidate(FRAMEWORK, "as_is", request.messages, raw, order=8))
@@ -178,11 +202,9 @@ def _response_data(reading: Reading, key: str, value: Any) -> bool:
             reading.offer("output", Candidate(FRAMEWORK, "as_is", response.choices, raw, order=8))
         else:
             reading.offer("output", Candidate(DUMP, "as_is", holder, raw, order=8))
-    counts, excludes = usage.of_payload(holder.get("usage"))
+    counts, _ = usage.of_payload(holder.get("usage"))
     for name, number in counts.items():
         reading.usage.add("payload", name, number, key)
-    if excludes and "gen_ai" not in reading.usage.families:
-        reading.excludes_cache = True
     rest = {
         name: inner
         for name, inner in holder.items()
@@ -208,7 +230,8 @@ def _settle_raw_usage(reading: Reading) -> None:
         return
     chosen = reading.usage.families.get("gen_ai", {})
     raw = reading.usage.families.get("payload", {})
-    if not chosen or chosen.get(usage.PROMPT) == raw.get(usage.PROMPT):
+    told = raw.get(usage.PROMPT, 0) - raw.get(usage.CACHED, 0) - raw.get(usage.CREATED, 0)
+    if chosen.get(usage.PROMPT) == told:
         reading.excludes_cache = True
 
 
@@ -216,6 +239,42 @@ def _span_type(reading: Reading, _key: str, value: Any) -> bool:
     if value == "pending_span":
         reading.placeholder_span = True
     return False
+
+
+def _response(reading: Reading, key: str, value: Any) -> bool:
+    """Read a response of the Responses API as Logfire's OpenAI Agents integration records it."""
+    if not reading.span.scope_name.startswith("logfire"):
+        return False
+    reading.offer("output", Candidate(FRAMEWORK, "payload", value, {key: value}, order=5))
+    holder = as_mapping(value)
+    found = to_tools(holder.get("tools")) if holder is not None else None
+    if found:
+        reading.suggest("tools", 55, key, found, KEPT_ELSEWHERE)
+    return True
+
+
+# Message templates by which Logfire's integrations say what a span is.
+_TEMPLATES = {"Function: {name}": "tool", "Handoff: {from_agent!r} -> {to_agent!r}": "task"}
+
+
+def _message_template(reading: Reading, key: str, value: Any) -> bool:
+    if isinstance(value, str) and value in _TEMPLATES:
+        reading.kinds.append((79, _TEMPLATES[value], key))
+    return False
+
+
+def _arguments(reading: Reading) -> None:
+    """Show what a user gave a Logfire span, by its schema, as the span's input."""
+    attributes = reading.span.attributes
+    schema = as_mapping(attributes.get("logfire.json_schema"))
+    if schema is None or reading.span.scope_name != "logfire":
+        return
+    names = [
+        name for name in schema.get("properties") or () if name != "return" and "." not in name
+    ]
+    given = {name: decode_container(attributes[name]) for name in names if name in attributes}
+    if given and attributes.get("logfire.span_type") == "span":
+        reading.offer("input", Candidate(DUMP, "as_is", given, {}, _TASK, order=5))
 
 
 def _raw_input(reading: Reading, key: str, value: Any) -> bool:
@@ -248,9 +307,12 @@ CONVENTION = Convention(
         "request_data": _request_data,
         "response_data": _response_data,
         "raw_input": _raw_input,
+        "response": _response,
+        "return": rules.content("output", DUMP, homes=_TASK),
+        "logfire.msg_template": _message_template,
         "logfire.span_type": _span_type,
         "logfire.tags": rules.tags(","),
         "logfire.json_schema": rules.decoded,
     },
-    finish=(_keep_conversation, _settle_raw_usage),
+    finish=(_keep_conversation, _settle_raw_usage, _arguments),
 )

@@ -19,7 +19,7 @@ from otel_braintrust.translation.decoding import (
     is_placeholder,
 )
 from otel_braintrust.translation.parameters import is_set, parameter, parameters_of
-from otel_braintrust.translation.reading import Candidate, Reading
+from otel_braintrust.translation.reading import DUMP, KEPT_ELSEWHERE, Candidate, Reading
 from otel_braintrust.translation.span import SpanEvent
 from otel_braintrust.translation.tools import to_tools
 
@@ -63,7 +63,10 @@ def kind(types: Mapping[str, str | None], rank: int, *, keep: bool = True) -> Ru
 
     def read(reading: Reading, key: str, value: Any) -> bool:
         if isinstance(value, str):
-            found = types.get(value.strip().strip('"').lower())
+            name = value.strip().strip('"').lower()
+            found = types.get(name)
+            if "embed" in name:
+                reading.is_embedding = True
             if found:
                 reading.kinds.append((rank, found, key))
         return not keep
@@ -93,7 +96,7 @@ def setting(name: str, rank: int = 50) -> Rule:
         if converted is None:
             return False
         reading.suggest(name, rank, key, converted, value)
-        return True
+        return converted == value or not isinstance(value, str)
 
     return read
 
@@ -107,19 +110,24 @@ def settings(rank: int = 60, *, rest_as: str | None = None) -> Rule:
             return False
         known, other = parameters_of(holder)
         for name, found in known.items():
-            reading.suggest(name, rank, key, found, found)
+            reading.suggest(name, rank, key, found, KEPT_ELSEWHERE)
         for model_key in ("model", "model_name", "modelId", "model_id"):
             if isinstance(holder.get(model_key), str):
-                reading.suggest("request_model", rank, key, holder[model_key])
+                reading.suggest("request_model", rank, key, holder[model_key], KEPT_ELSEWHERE)
                 break
         if other and rest_as:
-            reading.suggest(rest_as, rank, key, other, other)
-        return bool(rest_as) and not any(name in holder for name in _CONTENT_KEYS)
+            reading.suggest(rest_as, rank, key, other, KEPT_ELSEWHERE)
+        reading.remainders[key] = holder
+        if _holds_content(holder):
+            reading.offer("input", Candidate(DUMP, "payload", holder, {}))
+        return True
 
     return read
 
 
-_CONTENT_KEYS = ("messages", "input", "contents", "prompt")
+def _holds_content(holder: Mapping[str, Any]) -> bool:
+    """Tell whether parameters hold the request's content too, as some instrumentations record them."""
+    return any(holder.get(name) for name in ("messages", "contents", "inputText", "prompt"))
 
 
 def tools(rank: int = 50) -> Rule:
@@ -230,15 +238,28 @@ def tags(separator: str | None = None) -> Rule:
 def spread(*, keep: bool = False) -> Rule:
     """The value is an object of a user's own metadata: its members are entries of ours."""
 
-    def read(reading: Reading, _key: str, value: Any) -> bool:
+    def read(reading: Reading, key: str, value: Any) -> bool:
         holder = as_mapping(value)
         if holder is None:
             return False
         for name, inner in holder.items():
             reading.user_metadata.setdefault(str(name), decode_container(inner))
+            rule = LANGCHAIN_METADATA.get(name)
+            if rule is not None:
+                rule(reading, f"{key}.{name}", inner)
         return not keep
 
     return read
+
+
+# What LangChain says of a model call in its runs' metadata, whoever records it.
+LANGCHAIN_METADATA: dict[str, Rule] = {
+    "ls_provider": named("provider", 60, keep=True),
+    "ls_model_name": named("request_model", 60, keep=True),
+    "ls_temperature": setting("temperature", 70),
+    "ls_max_tokens": setting("max_tokens", 70),
+    "ls_stop": setting("stop", 70),
+}
 
 
 def entry(rules: Mapping[str, Rule] | None = None, *, keep: bool = False) -> PrefixRule:

@@ -30,6 +30,7 @@ def _operation(rank: int) -> rules.Rule:
             name = value.split(" ", 1)[0]
             if name.endswith(_MODEL_OPERATIONS):
                 found = "llm"
+                reading.is_embedding = reading.is_embedding or "mbed" in name
             else:
                 found = "tool" if name == "ai.toolCall" else "task"
             reading.kinds.append((rank, found, key))
@@ -77,10 +78,11 @@ def _build_answer(reading: Reading) -> None:
     reading.offer("output", Candidate(FIRST_CHOICE, "messages", [choice], raw, _LLM, order=4))
     shown = fields.get("text", decode(fields.get("object")))
     if shown is None or set(content_keys) - {"text", "object"}:
-        shown = [choice]
-        form = "messages"
+        shown, form = [choice], "messages"
     else:
         form = "as_is"
+        if reason is not None:
+            reading.remainders["ai.response.finishReason"] = reason
     reading.offer("output", Candidate(FIRST_CHOICE, form, shown, raw, frozenset({"task"}), order=4))
 
 
@@ -204,7 +206,7 @@ CONVENTION = Convention(
         "ai.model.provider": rules.named("provider", 40),
         "ai.response.model": rules.named("response_model", 40),
         "ai.response.id": rules.named("response_id", 60),
-        "ai.prompt": rules.content("input", FIRST_CHOICE, "value", homes=_TASK, order=4),
+        "ai.prompt": rules.content("input", FIRST_CHOICE, "request", homes=_TASK, order=4),
         "ai.prompt.messages": rules.content("input", FIRST_CHOICE, "messages", homes=_LLM, order=3),
         "ai.prompt.tools": rules.tools(40),
         "ai.prompt.toolChoice": _parameter("tool_choice"),
