@@ -113,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
         "exit_timeout_s",
         "OTEL_BRAINTRUST_EXIT_TIMEOUT",
         "seconds or 0",
-        5.0,
+        4.0,
         "Longest time that shutdown and the end of the process wait for delivery",
     ),
     Option(
