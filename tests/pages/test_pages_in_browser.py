@@ -303,6 +303,7 @@ def test_an_empty_project_wakes_up_when_the_first_trace_arrives(
     expect(ways.nth(0)).to_contain_text(f"BRAINTRUST_API_URL={local_braintrust.url}")
     expect(ways.nth(1)).to_contain_text("otel_braintrust.configure(")
     expect(ways.nth(2)).to_contain_text("otel-braintrust demo")
+    expect(page.locator(".empty")).not_to_contain_text(local_braintrust.api_key)
     log(support_trace())
     expect(page.locator("tbody tr .said")).to_have_text(QUESTION)
     assert "/p/shop-support/" in page.url

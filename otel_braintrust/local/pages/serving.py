@@ -71,17 +71,15 @@ def list_json(request: Request) -> Response:
     limit = asked.get("limit", "50")
     if not limit.isdecimal():
         return problem(f"limit must be a number, not {limit[:20]!r}.", 400)
+    store = store_of(request)
     try:
-        return JsonResponse(
-            traces.trace_list(
-                store_of(request),
-                asked.get("project", ""),
-                limit=int(limit[:9]),
-                cursor=asked.get("cursor"),
-            )
+        page = traces.trace_list(
+            store, asked.get("project", ""), limit=int(limit[:9]), cursor=asked.get("cursor")
         )
     except CursorError as error:
         return problem(str(error), 400)
+    # The first steps name a key that works; one that was chosen for this server is not given away.
+    return JsonResponse({**page, "key_fixed": request.app.state.api_key is not None})
 
 
 def outline_json(request: Request) -> Response:

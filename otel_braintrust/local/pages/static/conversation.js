@@ -32,7 +32,7 @@ function drawTurn(turn, view) {
   return el(
     "div",
     { className: `turn ${["user", "assistant", "system", "tool"].includes(turn.role) ? turn.role : "other"}` },
-    el("div", { className: "role" }, turn.role, turn.name && el("span", { className: "named" }, turn.name), turn.note && el("span", { className: "note" }, turn.note)),
+    el("div", { className: "role" }, turn.role, turn.name && el("span", { className: "named" }, turn.name), turn.note && el("span", { className: "note" }, turn.note), turn.finish && el("span", { className: "note finish", title: "How the model's answer ended" }, turn.finish)),
     el("div", { className: "parts" }, turn.parts.length ? turn.parts.map((part) => drawPart(part, view)) : el("span", { className: "nothing" }, "(empty)")),
   );
 }

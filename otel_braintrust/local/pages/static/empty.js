@@ -2,7 +2,7 @@
 import { copyButton, el } from "./dom.js";
 
 /** Say how the first span gets here; the list takes over when it does. */
-export function drawEmpty(main, project) {
+export function drawEmpty(main, project, { isKeyFixed }) {
   const url = location.origin;
   main.replaceChildren(
     el(
@@ -10,13 +10,13 @@ export function drawEmpty(main, project) {
       { className: "empty" },
       el("h1", {}, "Waiting for the first span"),
       el("p", {}, `Nothing has been logged to ${project} yet. This page shows it as soon as it arrives.`),
-      ways(url, project).map(drawWay),
+      ways(url, project, isKeyFixed ? "<the key this server was started with>" : "local").map(drawWay),
       el("p", { className: "waiting", role: "status" }, el("span", { className: "dot open" }), `Listening at ${url}`),
     ),
   );
 }
 
-function ways(url, project) {
+function ways(url, project, key) {
   return [
     {
       title: "Environment variables, no change to the code",
@@ -25,17 +25,20 @@ function ways(url, project) {
         "export OTEL_TRACES_EXPORTER=braintrust",
         `export BRAINTRUST_API_URL=${url}`,
         `export BRAINTRUST_APP_URL=${url}`,
-        "export BRAINTRUST_API_KEY=local",
+        `export BRAINTRUST_API_KEY=${shellWord(key)}`,
         `export BRAINTRUST_PROJECT=${shellWord(project)}`,
         "opentelemetry-instrument python app.py",
       ].join("\n"),
     },
     {
-      title: "Two lines of Python",
+      title: "Python: one import, one call",
       note: "At the start of the application, beside whatever OpenTelemetry set-up it has.",
       code: [
         "import otel_braintrust",
-        `otel_braintrust.configure(api_key="local", api_url="${url}", app_url="${url}", project=${JSON.stringify(project)})`,
+        "otel_braintrust.configure(",
+        `    project=${JSON.stringify(project)}, api_key=${JSON.stringify(key)},`,
+        `    api_url="${url}", app_url="${url}",`,
+        ")",
       ].join("\n"),
     },
     {

@@ -29,15 +29,15 @@ export function HEAD() {
   );
 }
 
-/** A row for one trace; `slowest` is the duration whose bar is full. */
-export function drawRow(trace, href, slowest) {
+/** A row for one trace; `scale` has the duration whose bar is full, and whether enough traces make it telling. */
+export function drawRow(trace, href, scale) {
   return el(
     "tr",
     {},
     el("td", { className: "status" }, dot(trace)),
     el("td", {}, named(trace, href)),
     el("td", {}, said(trace)),
-    el("td", { className: "end" }, lasted(trace, slowest)),
+    el("td", { className: "end" }, lasted(trace, scale)),
     el("td", { className: "end" }, tokens(trace)),
     el("td", { className: "end", title: trace.cost_usd == null ? "" : `$${trace.cost_usd}` }, quantity(cost(trace.cost_usd))),
     el("td", { className: "marks" }, el("div", { className: "labels" }, labels(trace))),
@@ -68,11 +68,11 @@ function said(trace) {
   return [el("span", { className: "said", title: trace.input }, trace.input), answer];
 }
 
-function lasted(trace, slowest) {
+function lasted(trace, { full_s, isTelling }) {
   if (trace.open) return el("span", { className: "quantity none" }, "no end yet");
   if (trace.duration_s == null) return "";
-  const fill = el("i", { css: { width: `${slowest ? Math.max(2, Math.min(100, (trace.duration_s / slowest) * 100)) : 0}%` } });
-  return [quantity(duration(trace.duration_s)), el("span", { className: `scale${trace.duration_s >= slowest ? " slow" : ""}` }, fill)];
+  const fill = el("i", { css: { width: `${full_s ? Math.max(2, Math.min(100, (trace.duration_s / full_s) * 100)) : 0}%` } });
+  return [quantity(duration(trace.duration_s)), el("span", { className: `scale${isTelling && trace.duration_s >= full_s ? " slow" : ""}` }, fill)];
 }
 
 function tokens(trace) {

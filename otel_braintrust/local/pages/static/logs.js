@@ -8,7 +8,8 @@ import { drawRow, HEAD } from "./listing.js";
 
 const { org, project } = place();
 const main = document.getElementById("logs");
-const state = { version: null, cursor: null, projects: [], rows: new Map(), slowest: 0, chosen: null, loading: false };
+const state = { version: null, cursor: null, projects: [], rows: new Map(), scale: null, chosen: null, loading: false };
+const ENOUGH_TO_COMPARE = 20;
 let table, body, foot;
 
 const traceUrl = (trace) => `${logsUrl(org, project)}?${new URLSearchParams({ r: trace.root_span_id })}`;
@@ -36,16 +37,17 @@ function drawTable() {
 
 // The bar beside a duration is measured against the 95th percentile of what is listed, so that one
 // trace of an hour does not flatten the rest.
-function percentile95(traces) {
+function scaleOf(traces) {
   const durations = traces.map((trace) => trace.duration_s).filter((value) => value != null).sort((a, b) => a - b);
-  return durations.length ? durations[Math.ceil(durations.length * 0.95) - 1] : 0;
+  const full_s = durations.length ? durations[Math.ceil(durations.length * 0.95) - 1] : 0;
+  return { full_s, isTelling: durations.length >= ENOUGH_TO_COMPARE };
 }
 
 function put(traces, where) {
   const fresh = traces.filter((trace) => !state.rows.has(trace.root_span_id));
-  if (!state.slowest) state.slowest = percentile95(traces);
+  state.scale ??= scaleOf(traces);
   const rows = fresh.map((trace) => {
-    const row = drawRow(trace, traceUrl(trace), state.slowest);
+    const row = drawRow(trace, traceUrl(trace), state.scale);
     row.addEventListener("mousedown", () => choose(row, { scroll: false }));
     state.rows.set(trace.root_span_id, { trace, row });
     return row;
@@ -60,7 +62,7 @@ function renew(traces) {
   for (const trace of traces) {
     const known = state.rows.get(trace.root_span_id);
     if (!known || known.trace.xact_id === trace.xact_id) continue;
-    const row = drawRow(trace, traceUrl(trace), state.slowest);
+    const row = drawRow(trace, traceUrl(trace), state.scale);
     row.addEventListener("mousedown", () => choose(row, { scroll: false }));
     row.classList.toggle("chosen", known.row === state.chosen);
     if (known.row === state.chosen) state.chosen = row;
@@ -71,7 +73,7 @@ function renew(traces) {
 
 async function load() {
   const page = await read("traces", { project });
-  Object.assign(state, { version: page.version, projects: page.projects });
+  Object.assign(state, { version: page.version, projects: page.projects, isKeyFixed: page.key_fixed });
   if (!page.traces.length) return false;
   state.cursor = page.cursor;
   drawFrame();
@@ -186,7 +188,7 @@ try {
     repeat(lookForNews, 2000);
   } else {
     drawFrame();
-    drawEmpty(main, project);
+    drawEmpty(main, project, state);
     repeat(waitForFirst, 1000);
   }
 } catch (error) {

@@ -11,7 +11,7 @@ const ITEM = /^( {0,12})([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const QUOTE = /^ {0,3}> ?(.*)$/;
 const TABLE_RULE = /^ {0,3}\|?[ :|-]*-[ :|-]*\|[ :|-]*$/;
 const INLINE =
-  /(`{1,3})([^`\n]{1,2000}?)\1|\*\*(?=\S)([^\n]{1,2000}?)\*\*|(?<![\w_])__(?=\S)([^\n]{1,2000}?)__(?!\w)|\*(?=[^\s*])([^*\n]{1,1000}?)\*|(?<![\w_])_(?=[^\s_])([^_\n]{1,1000}?)_(?!\w)|~~([^~\n]{1,1000}?)~~|!?\[([^\]\n]{0,500})\]\(([^)\s]{1,2000})[^)\n]{0,200}\)/g;
+  /(`{1,3})([^`\n]{1,2000}?)\1|\*\*(?=\S)([^\n]{1,2000}?)\*\*|(?<![\w_])__(?=\S)([^\n]{1,2000}?)__(?!\w)|(?<![\w*])\*(?=[^\s*])([^*\n]{1,1000}?)\*(?![\w*])|(?<![\w_])_(?=[^\s_])([^_\n]{1,1000}?)_(?!\w)|~~([^~\n]{1,1000}?)~~|!?\[([^\]\n]{0,500})\]\(([^)\s]{1,2000})[^)\n]{0,200}\)/g;
 
 /** Text with Markdown as elements. */
 export function markdown(text) {
@@ -94,7 +94,7 @@ function paragraph(lines, at, depth) {
   const text = [lines[at++]];
   const ends = (line) => !line.trim() || FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line) || (depth < MAX_DEPTH && ITEM.test(line));
   while (at < lines.length && !ends(lines[at])) text.push(lines[at++]);
-  return [el("p", {}, inline(text.join("\n"))), at];
+  return [el("p", {}, inline(text.map((line) => line.trim()).join("\n"))), at];
 }
 
 function inline(text, depth = 0) {

@@ -10,7 +10,7 @@ const isObject = (value) => value !== null && typeof value === "object" && !Arra
 
 /**
  * The turns of a conversation, or null if the value is not one.
- * A turn has a `role`, perhaps a `name` and a `note`, and `parts`; a part has a `kind`: text, reasoning, refusal,
+ * A turn has a `role`, perhaps a `name`, a `note` and an unusual `finish`, and `parts`; a part has a `kind`: text, reasoning, refusal,
  * call (with its result, if it came), result, image, file or json.
  */
 export function turnsOf(value) {
@@ -48,7 +48,8 @@ function turnOf(message, choice) {
   return {
     role: isItem ? (RESULTS.has(inner.type) ? "tool" : "assistant") : (ROLES.get(role) ?? String(role)),
     name: typeof inner.name === "string" ? inner.name : null,
-    note: [choice !== null && `choice ${message.index ?? choice}`, finish && !["stop", "tool_calls"].includes(finish) && finish].filter(Boolean).join(" · "),
+    note: choice === null ? null : `choice ${message.index ?? choice}`,
+    finish: finish && !["stop", "tool_calls"].includes(finish) ? String(finish) : null,
     parts,
   };
 }

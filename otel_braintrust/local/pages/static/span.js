@@ -219,7 +219,7 @@ function comments(values) {
   if (!values?.length) return null;
   return section(
     "Comments",
-    el("div", { className: "comments" }, values.map((entry) => el("div", { className: "plain" }, String(entry.comment?.text ?? ""), el("small", { title: entry.created ?? "" }, entry.created ?? "")))),
+    el("div", { className: "comments" }, values.map((entry) => el("div", { className: "plain" }, String(entry.comment?.text ?? ""), el("small", {}, exact(Date.parse(entry.created) / 1000) || "")))),
   );
 }
 

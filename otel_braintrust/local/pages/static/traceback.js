@@ -3,6 +3,7 @@ import { el } from "./dom.js";
 
 const BEGIN = /^Traceback \(most recent call last\):\s*$/m;
 const FRAME = /^ {2}File "(.{1,500}?)", line (\d{1,9})(?:, in (.{1,200}))?$/;
+const UNDERLINE = /^\s*[~^]+\s*$/;
 const CAUSES = /^(?:The above exception was the direct cause of the following exception|During handling of the above exception, another exception occurred):$/m;
 const SHOWN_FRAMES = 6;
 
@@ -22,7 +23,7 @@ function section(text) {
   for (; start >= 0 && at < lines.length && /^\s/.test(lines[at]); at += 1) {
     const frame = FRAME.exec(lines[at]);
     if (frame) frames.push({ file: frame[1], line: frame[2], name: frame[3] ?? "", code: [] });
-    else frames.at(-1)?.code.push(lines[at].replace(/^ {4}/, ""));
+    else if (!UNDERLINE.test(lines[at])) frames.at(-1)?.code.push(lines[at].replace(/^ {4}/, ""));
   }
   return { frames: frames.reverse(), message: lines.slice(at).join("\n").trim() };
 }

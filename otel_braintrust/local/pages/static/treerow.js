@@ -5,10 +5,17 @@ import { groupIcon, missingIcon, shape, typeIcon } from "./icons.js";
 
 export const ROW_PX = 28;
 const INDENT_PX = 14;
-const MAX_INDENT = 18;
+const LEAST_INDENT_PX = 4;
+const INDENTS_PX = 196; // all levels together: names need the room
 const LEAST_PERCENT = 0.8;
 
-export function drawNode(node, { axis, line, isFolded, isSelected }) {
+/** How far a level is indented: less in deep traces, and no further than leaves room for names. */
+export function indentOf(nodes) {
+  const deepest = nodes.reduce((depth, node) => Math.max(depth, node.depth), 1);
+  return Math.max(LEAST_INDENT_PX, Math.min(INDENT_PX, Math.floor(INDENTS_PX / deepest)));
+}
+
+export function drawNode(node, { axis, indent, line, isFolded, isSelected }) {
   const row = el(
     "div",
     {
@@ -20,26 +27,26 @@ export function drawNode(node, { axis, line, isFolded, isSelected }) {
       ariaExpanded: node.size ? String(!isFolded) : null,
       css: { transform: `translateY(${line * ROW_PX}px)` },
     },
-    el("div", { className: "label" }, label(node, isFolded)),
+    el("div", { className: "label" }, label(node, indent, isFolded)),
     el("div", { className: "lane" }, axis ? bar(node, axis) : null),
   );
   row.dataset.index = String(node.index);
   return row;
 }
 
-function label(node, isFolded) {
-  const indent = el("span", { className: "indent", css: { width: `${Math.min(node.depth, MAX_INDENT) * INDENT_PX}px` } });
+function label(node, indent, isFolded) {
+  const space = el("span", { className: "indent", css: { width: `${Math.min(node.depth * indent, INDENTS_PX)}px` } });
   const fold = el("span", { className: `fold${isFolded ? "" : " open"}` }, node.size ? shape("chevron") : "");
   if (node.kind === "missing") {
-    return [indent, fold, missingIcon(), el("span", { className: "name", title: node.span_id }, "parent not received")];
+    return [space, fold, missingIcon(), el("span", { className: "name", title: node.span_id }, "parent not received")];
   }
   const name = node.kind === "group" ? `${count(node.count)} × ${node.name}` : node.name;
   return [
-    indent,
+    space,
     fold,
     node.kind === "group" ? groupIcon() : typeIcon(node.type),
     el("span", { className: "name", title: titleOf(node, name) }, name),
-    marks(node),
+    marks(node, indent),
     el("span", { className: "used" }, shortCount(node.tokens)),
     el("span", { className: "lasted" }, node.start_s != null && node.end_s != null ? duration(node.end_s - node.start_s) : ""),
   ].flat();
@@ -49,9 +56,9 @@ function titleOf(node, name) {
   return [name, node.model, node.tokens != null && plural(node.tokens, "token"), node.error].filter(Boolean).join("\n");
 }
 
-function marks(node) {
+function marks(node, indent) {
   return [
-    node.depth > MAX_INDENT && el("span", { className: "mark", title: `${node.depth} levels down` }, `↳${node.depth}`),
+    node.depth * indent > INDENTS_PX && el("span", { className: "mark", title: `${node.depth} levels down` }, `↳${node.depth}`),
     node.cut && el("span", { className: "mark warn", title: "The parent links of this span run in a circle; the circle is cut here." }, "cycle cut"),
     node.other_parents &&
       !node.cut &&

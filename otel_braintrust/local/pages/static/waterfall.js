@@ -2,7 +2,7 @@
 // a trace of tens of thousands of spans scrolls like one of ten.
 import { el } from "./dom.js";
 import { tickLabel } from "./format.js";
-import { drawNode, ROW_PX } from "./treerow.js";
+import { drawNode, indentOf, ROW_PX } from "./treerow.js";
 
 const HEAD_PX = 32;
 const MARGIN_ROWS = 12;
@@ -40,6 +40,8 @@ export class Waterfall {
     this.axis = axisOf(trace);
     this.repeated = repeatedIds(trace.nodes);
     this.parents = parentsOf(trace.nodes);
+    this.indent = indentOf(trace.nodes);
+    this.sheet.style.setProperty("--indent", `${this.indent}px`);
     for (const [index, node] of this.nodes.entries()) {
       node.index = index;
       // Runs of one name come folded; everything else is open until the reader folds it.
@@ -176,7 +178,13 @@ export class Waterfall {
     for (let line = first; line < last; line += 1) {
       if (this.drawn.has(line)) continue;
       const node = this.nodes[this.visible[line]];
-      const row = drawNode(node, { axis: this.axis, line, isFolded: this.folded.has(this.keyOf(node)), isSelected: node === this.selected });
+      const row = drawNode(node, {
+        axis: this.axis,
+        indent: this.indent,
+        line,
+        isFolded: this.folded.has(this.keyOf(node)),
+        isSelected: node === this.selected,
+      });
       this.drawn.set(line, row);
       this.sheet.append(row);
     }
