@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from otel_braintrust.translation import parts
 from otel_braintrust.translation.decoding import (
     REDACTIONS,
     decode,
@@ -152,13 +153,31 @@ def _read(reading: Reading, side: str, candidate: Candidate, span_type: str) -> 
     return UNSET if value is None and candidate.rank != OWN else value
 
 
-def _messages(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
+def _messages(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     if isinstance(value, str) and is_cut_short(value) and value[:1] in "[{":
         return value
+    if span_type == "tool":
+        return _of_tool(side, value)
     if side == "output":
         choices = to_choices(value, reading.finish_reasons)
         return choices if choices is None else _last_word(reading, choices)
     return to_messages(value)
+
+
+def _of_tool(side: str, value: Any) -> Any:
+    """Show the messages of a tool's span as the call's arguments, or as what the tool answered."""
+    messages = to_messages(value, "tool")
+    if not messages:
+        return None
+    if len(messages) > 1:
+        return messages
+    calls = messages[0].get("tool_calls") or []
+    if side == "input" and len(calls) == 1:
+        return decode_container(calls[0]["function"]["arguments"])
+    content = messages[0].get("content")
+    return decode_container(
+        parts.tool_result_content(content) if isinstance(content, list) else content
+    )
 
 
 def _last_word(reading: Reading, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ _LANGCHAIN_NOISE = frozenset(
 
 def role_of(raw: Any, default: str | None = None) -> str | None:
     """Spell a message's role as OpenAI does: `human` is user, `MessageRole.SYSTEM` is system."""
-    if not isinstance(raw, str) or not raw:
+    if not isinstance(raw, str) or not raw or raw == "unknown":
         return default
     lowered = raw.lower()
     if lowered in KNOWN_ROLES:
@@ -270,6 +270,8 @@ def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     role = role_of(raw_role, default_role) or default_role
     builder = _Builder(role, body)
     content = _content_of(body)
+    if role == "tool" and isinstance(body.get("content"), Mapping):
+        return [builder.tool_message(body["content"])]
     if role == "tool" and not _holds_results(content):
         return [builder.tool_message(content)]
     for part in content if isinstance(content, (list, tuple)) else [content]:

@@ -124,9 +124,11 @@ def resolve(
     _drop_absent_halves(counts)
     _add_cache(usage, excludes_cache=excludes_cache)
     _add_thoughts(usage, provider)
-    if is_embedding and not counts.get(COMPLETION) and PROMPT in counts:
+    if is_embedding and not counts.get(COMPLETION):
         counts.pop(COMPLETION, None)
-        counts.setdefault(TOTAL, counts[PROMPT])
+        if TOTAL in counts or PROMPT in counts:
+            counts[PROMPT] = counts.get(PROMPT) or counts[TOTAL]
+            counts[TOTAL] = counts.get(TOTAL) or counts[PROMPT]
     _settle_total(usage)
     _check_parts(usage)
     return usage

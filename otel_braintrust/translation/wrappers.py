@@ -23,17 +23,19 @@ from otel_braintrust.translation.messages import (
 INPUTS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"new_message", "session_id"}), "new_message"),  # Google ADK runner
     (frozenset({"task", "cancellation_token"}), "task"),  # AutoGen AgentChat
+    (frozenset({"msg_history"}), "msg_history"),  # Guardrails
     (frozenset({"input_args"}), "input_args"),  # DSPy
+    (frozenset({"tool_name", "arguments"}), "arguments"),  # MCP
 )
 OUTPUTS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"graph", "update", "resume", "goto"}), "update"),  # LangGraph command
     (frozenset({"raw", "pydantic", "json_dict"}), "raw"),  # CrewAI
     (frozenset({"raw", "agent", "output_format"}), "raw"),  # CrewAI task
     (frozenset({"raw_output", "tool_name", "raw_input"}), "raw_output"),  # LlamaIndex tool
     (frozenset({"messages", "last_message"}), "last_message"),  # Haystack agent
     (frozenset({"response", "name", "id"}), "response"),  # Gemini function response
 )
-# A conversation alone, under the names that states and callbacks give it.
-_CONVERSATIONS = frozenset({"messages", "msg_history", "chat_history"})
+MAX_DEPTH = 32
 _CALL = frozenset({"args", "kwargs"})
 
 
@@ -45,11 +47,62 @@ def unwrap(side: str, value: Any, span_type: str) -> Any:
         value: a parsed value.
         span_type: the span's type; the values of model calls are read elsewhere.
     """
+    if isinstance(value, (list, tuple)):
+        return _listed(side, value, span_type)
     if not isinstance(value, Mapping) or not value:
         return value
-    if side == "input":
-        return _asked(value)
-    return _answered(value, span_type)
+    found = _asked(value) if side == "input" else _answered(value, span_type)
+    return plain(found)
+
+
+def _listed(side: str, values: Any, span_type: str) -> Any:
+    if len(values) == 1 and side == "output" and isinstance(values[0], Mapping):
+        inner = _answered(values[0], span_type)
+        if inner is not values[0]:
+            return plain(inner)
+    if span_type == "tool" and side == "output" and values and all(_is_text(v) for v in values):
+        return "".join(v["text"] for v in values)
+    if values and all(_is_said(item) for item in values):
+        return to_messages(list(values))
+    return plain(values)
+
+
+def _is_text(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("text"), str)
+        and value.keys() <= {"text", "type"}
+    )
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Turn LangChain's serialised objects, wherever they stand in a value, into what they mean.
+
+    Args:
+        value: a parsed value; messages in it become chat messages, prompts lists of them.
+        depth: how deep in the value this is.
+    """
+    if depth > MAX_DEPTH:
+        return value
+    if isinstance(value, Mapping):
+        if _is_serialised(value):
+            body = value["kwargs"]
+            listed = body.get("messages")
+            if isinstance(listed, (list, tuple)) and listed and "content" not in body:
+                return to_messages(list(listed)) or value
+            messages = to_messages(value) if is_message(value) and "content" in body else None
+            return messages[0] if messages and len(messages) == 1 else value
+        if isinstance(value.get("data"), Mapping) and is_message(value):
+            messages = to_messages(value)
+            return messages[0] if messages and len(messages) == 1 else value
+        return {key: plain(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner, depth + 1) for inner in value]
+    return value
+
+
+def _is_serialised(value: Mapping[str, Any]) -> bool:
+    return "lc" in value and isinstance(value.get("kwargs"), Mapping)
 
 
 def arguments(value: Mapping[str, Any]) -> Any:
@@ -72,21 +125,7 @@ def _asked(value: Mapping[str, Any]) -> Any:
             if isinstance(inner, Mapping) and is_message(inner):
                 return to_messages(inner)
             return inner
-    conversation = _conversation(value)
-    return value if conversation is None else conversation
-
-
-def _conversation(value: Mapping[str, Any]) -> list[Message] | None:
-    """Read an object that holds messages and nothing else."""
-    if len(value) != 1:
-        return None
-    ((name, listed),) = value.items()
-    if name not in _CONVERSATIONS or not isinstance(listed, (list, tuple)) or not listed:
-        return None
-    inner = listed[0] if len(listed) == 1 and isinstance(listed[0], (list, tuple)) else listed
-    if not all(_is_said(item) for item in inner):
-        return None
-    return to_messages(list(inner))
+    return value
 
 
 def _is_said(item: Any) -> bool:
@@ -102,10 +141,6 @@ def _answered(value: Mapping[str, Any], span_type: str) -> Any:
             return to_choices(inner) if isinstance(inner, Mapping) and is_message(inner) else inner
     if span_type in ("tool", "function") and (said := _tool_message(value)) is not None:
         return said
-    conversation = _conversation(value)
-    if conversation is not None:
-        last = next((m for m in reversed(conversation) if m.get("role") == "assistant"), None)
-        return to_choices([last]) if last is not None else conversation
     content = value.get("content")
     if isinstance(content, Mapping) and isinstance(content.get("parts"), (list, tuple)):
         reason = value.get("finish_reason") or value.get("finishReason")

@@ -312,6 +312,8 @@ CONVENTION = Convention(
         "gen_ai.task.input": rules.content("input", DUMP, order=1),
         "gen_ai.task.output": rules.content("output", DUMP, order=1),
         "gen_ai.agent.name": _agent_name,
+        "gen_ai.tool.name": rules.named("tool_name", keep=True),
+        "gen_ai.tool.call.id": rules.named("tool_call_id", keep=True),
         "gen_ai.conversation.id": rules.named("session_id", 30, keep=True),
         "gen_ai.user": rules.named("user_id", 40, keep=True),
         "gen_ai.request.user": rules.named("user_id", 41, keep=True),

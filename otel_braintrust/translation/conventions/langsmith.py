@@ -38,8 +38,8 @@ def _outputs(reading: Reading, key: str, value: Any) -> bool:
     if holder is None or not reading.span.scope_name.startswith("langsmith"):
         reading.offer("output", Candidate(OLD_CONTENT, "payload", value, {key: value}))
     elif set(holder) == {"output"}:
-        shown = unwrap("output", holder, "tool")
-        shown = holder["output"] if shown is holder else shown
+        inner = holder["output"]
+        shown = unwrap("output", holder, "tool") if isinstance(inner, dict) else inner
         reading.offer("output", Candidate(OLD_CONTENT, "payload", shown, {key: value}))
     else:
         reading.offer("output", Candidate(OLD_CONTENT, "payload", holder, {key: value}))

@@ -51,7 +51,8 @@ def _entity_input(reading: Reading, holder: Any) -> Any:
     """Unwrap what decorators and the LangChain handler put around the real input."""
     if not isinstance(holder, Mapping):
         return holder
-    if "inputs" in holder and set(holder) <= {"inputs", "tags", "metadata", "kwargs"}:
+    shown = next((name for name in _CALLBACK_INPUTS if holder.get(name) is not None), None)
+    if shown is not None and set(holder) <= _CALLBACK_KEYS:
         for tag in as_list(holder.get("tags")) or ():
             if isinstance(tag, str) and tag not in reading.tags:
                 reading.user_metadata.setdefault("tags", []).append(tag)
@@ -60,14 +61,27 @@ def _entity_input(reading: Reading, holder: Any) -> Any:
         rest = holder.get("kwargs")
         if isinstance(rest, Mapping) and any(rest.values()):
             reading.user_metadata.setdefault("kwargs", rest)
-        return holder["inputs"]
+        return holder[shown]
     return holder
+
+
+# What LangChain's callbacks pass: the inputs of a chain, of a tool, of a retriever.
+_CALLBACK_INPUTS = ("inputs", "input_str", "query")
+_CALLBACK_KEYS = frozenset({*_CALLBACK_INPUTS, "tags", "metadata", "kwargs"})
+_CALLBACK_OUTPUTS = ("outputs", "output", "documents", "result")
 
 
 def _entity_output(holder: Any) -> Any:
-    if isinstance(holder, Mapping) and "outputs" in holder and set(holder) <= {"outputs", "kwargs"}:
-        return holder["outputs"]
-    return holder
+    if not isinstance(holder, Mapping):
+        return holder
+    shown = next((name for name in _CALLBACK_OUTPUTS if name in holder), None)
+    if (
+        shown is None
+        or not set(holder) <= {shown, "kwargs", "count"}
+        or holder.keys() == {"output"}
+    ):
+        return holder
+    return holder[shown]
 
 
 def _flat_message(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,10 +126,22 @@ def _all_messages(reading: Reading, key: str, value: Any) -> bool:
 
 
 def _question_and_answer(listed: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The conversation up to the agent's first word, and its last word."""
-    first = next((i for i, m in enumerate(listed) if _role(m) == "assistant"), len(listed))
-    last = next((m for m in reversed(listed) if _role(m) == "assistant"), None)
-    return listed[:first], [last] if last is not None else []
+    """The conversation up to what the user said last, and the agent's last word."""
+    asked = max((i for i, m in enumerate(listed) if _is_said_by_user(m)), default=-1)
+    if asked < 0:
+        asked = next((i for i, m in enumerate(listed) if _role(m) == "assistant"), len(listed)) - 1
+    last = next((m for m in reversed(listed[asked + 1 :]) if _role(m) == "assistant"), None)
+    return listed[: asked + 1], [last] if last is not None else []
+
+
+def _is_said_by_user(message: Any) -> bool:
+    """Tell a user's own words from tool results, which older versions record under the same role."""
+    if _role(message) != "user":
+        return False
+    parts = message.get("parts")
+    return not isinstance(parts, list) or any(
+        not isinstance(part, Mapping) or part.get("type") != "tool_call_response" for part in parts
+    )
 
 
 def _role(message: Any) -> Any:
@@ -241,6 +253,14 @@ def _span_type(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
+def _inputs(reading: Reading, key: str, value: Any) -> bool:
+    """Read what was embedded."""
+    if not reading.span.scope_name.startswith(("pydantic-ai", "logfire")):
+        return False
+    reading.offer("input", Candidate(FRAMEWORK, "as_is", decode(value), {key: value}, order=9))
+    return True
+
+
 def _response(reading: Reading, key: str, value: Any) -> bool:
     """Read a response of the Responses API as Logfire's OpenAI Agents integration records it."""
     if not reading.span.scope_name.startswith("logfire"):
@@ -307,6 +327,7 @@ CONVENTION = Convention(
         "request_data": _request_data,
         "response_data": _response_data,
         "raw_input": _raw_input,
+        "inputs": _inputs,
         "response": _response,
         "return": rules.content("output", DUMP, homes=_TASK),
         "logfire.msg_template": _message_template,
