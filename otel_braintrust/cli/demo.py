@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def demo(
                 typer.echo("(it is down now: look at it with 'otel-braintrust demo --keep')")
     except DemoError as error:
         raise CommandError(str(error)) from error
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise CommandError(f"the local Braintrust cannot start: {error}") from error
 
 
