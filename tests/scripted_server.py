@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -60,6 +61,7 @@ class ScriptedServer:
         self.refusal_status = 400
         self.refused_projects: dict[str, int] = {}
         self.closing = threading.Event()
+        self.connections: set[socket.socket] = set()
         self._httpd: ThreadingHTTPServer | None = None
         self.port = 0
 
@@ -93,12 +95,16 @@ class ScriptedServer:
         ).start()
 
     def stop(self) -> None:
-        """Stop listening; requests that hang are let go."""
+        """Stop listening, and end the connections that are open."""
         self.closing.set()
         if self._httpd is not None:
             self._httpd.shutdown()
             self._httpd.server_close()
             self._httpd = None
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
 
     def __enter__(self) -> ScriptedServer:
         self.start()
@@ -129,6 +135,15 @@ class ScriptedServer:
 class _Handler(BaseHTTPRequestHandler):
     scripted: ScriptedServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for a delayed acknowledgement
+
+    def setup(self) -> None:
+        super().setup()
+        self.scripted.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.scripted.connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""
@@ -186,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Answer(404, b"not found")
 
     def _write(self, answer: Answer) -> None:
-        body = answer.body
+        body = answer.body * 1000 if answer.manner == "drip" else answer.body
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -196,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
             self.close_connection = answer.manner == "half" or self.close_connection
             return
-        for byte in body * 1000:
+        for byte in body:
             self.wfile.write(bytes([byte]))
             if self.scripted.closing.wait(0.05):
                 return

@@ -249,16 +249,16 @@ class Courier:
             self._drop(tickets, "shutdown")
             return False
         reason = REASON_BY_RETRYABLE_ERROR[type(error)]
-        dropped = self._drop(tickets, reason)
         self._troubles.tell(
             f"gave up {reason}",
             logging.ERROR,
             "%d spans dropped, tried for as long as OTEL_BRAINTRUST_MAX_RETRY and "
             "BRAINTRUST_NUM_RETRIES allow: %s",
-            dropped,
+            len(tickets),
             error,
-            count=dropped,
+            count=len(tickets),
         )
+        self._drop(tickets, reason)
         return False
 
     def _pause(self, wait_s: float, *, may_shorten: bool) -> bool:

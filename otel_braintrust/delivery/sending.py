@@ -192,7 +192,6 @@ class Sender:
             self._limits.learn_too_large(body_bytes)
             return halves(part)[::-1]
         parcel = part[0]
-        self._drop(part, "too_large")
         self._troubles.tell(
             "too_large",
             logging.ERROR,
@@ -201,6 +200,7 @@ class Sender:
             parcel.size_bytes,
             error,
         )
+        self._drop(part, "too_large")
         return ()
 
     def _narrowed(
@@ -217,8 +217,8 @@ class Sender:
         elif len(part) > 1 and may_split:
             return halves(part)[::-1]
         else:
-            self._drop(part, "rejected")
             self._tell_refusal("rejected", len(part), error)
+            self._drop(part, "rejected")
         return ()
 
     def _refuse(self, place: Destination | None, parcels: list[Parcel], error: ApiError) -> None:
@@ -229,9 +229,10 @@ class Sender:
         """
         reason = _reason_of(error)
         self._refused[place] = _Refusal(self._clock() + KEEP_REFUSAL_S, reason)
-        self._drop(parcels, reason)
         kind = reason if place is None else f"{reason} {place}"
+        # Told before it is counted: who waits for the count finds the reason in the log.
         self._tell_refusal(kind, len(parcels), error, "" if place is None else f" for {place}")
+        self._drop(parcels, reason)
 
     def _tell_refusal(self, kind: str, count: int, error: ApiError, place: str = "") -> None:
         self._troubles.tell(
