@@ -37,6 +37,8 @@ CALL = {"id": "c", "type": "function", "function": {"name": "look_up", "argument
         ([{"role": "user", "parts": [{"text": "Hallo"}]}], "Hallo"),
         ({"city": "Zürich", "days": 3}, "city: Zürich, days: 3"),
         (["a", "b"], "a · b"),
+        ([["system", "Be terse."], ["user", "Hi"]], "Hi"),
+        ({"tools": "<FunctionTool object>", "user_msg": "Hi"}, "Hi"),
         (0, "0"),
         (None, ""),
         ([], ""),
@@ -101,6 +103,10 @@ def test_an_error_line_is_the_last_of_a_traceback() -> None:
     traceback = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: bad\n'
     assert error_line(traceback) == "ValueError: bad"
     assert error_line("RateLimitError: 429") == "RateLimitError: 429"
+    assert (
+        error_line("TypeError: x is null\n    at f (/app/a.js:1:2)\n    at g")
+        == "TypeError: x is null"
+    )
     assert error_line({"message": "no key"}) == "no key"
 
 

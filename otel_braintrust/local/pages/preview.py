@@ -19,12 +19,16 @@ _INPUT_KEYS = (
     "question",
     "query",
     "prompt",
+    "user_msg",
+    "query_str",
     "message",
     "text",
     "content",
     "contents",
     "user",
 )
+_JAVASCRIPT_FRAMES = re.compile(r"\n\s+at ")
+_PAIR_ROLES = ("system", "user", "human", "assistant", "ai")
 _OUTPUT_KEYS = (
     "answer",
     "output",
@@ -36,6 +40,7 @@ _OUTPUT_KEYS = (
     "choices",
     "text",
     "content",
+    "page_content",
     "final_output",
 )
 
@@ -89,7 +94,7 @@ def error_line(value: Any) -> str:
         # A message may go on for lines; it starts at the last line that is not indented.
         starts = [line for line in lines if not line.startswith((" ", "\t"))]
         return _one_line(starts[-1] if starts else lines[-1])
-    return _one_line(value)
+    return _one_line(_JAVASCRIPT_FRAMES.split(value[:_MAX_SCANNED_CHARS], maxsplit=1)[0])
 
 
 def _one_line(text: str) -> str:
@@ -155,7 +160,7 @@ def _fields(value: Mapping[str, Any], *, depth: int) -> Iterator[str]:
 def _message(value: Any) -> Mapping[str, Any] | None:
     """The message in a value: itself, that of a choice, or an item of the Responses API."""
     if not isinstance(value, Mapping):
-        return None
+        return _pair(value)
     inner = value.get("message")
     if isinstance(inner, Mapping) and ("role" in inner or "content" in inner):
         return {"role": "assistant", **inner}
@@ -163,6 +168,13 @@ def _message(value: Any) -> Mapping[str, Any] | None:
         return value
     if value.get("type") == "function_call":
         return {"role": "assistant", "tool_calls": [{"function": value}]}
+    return None
+
+
+def _pair(value: Any) -> Mapping[str, Any] | None:
+    """A message written as role and text, as LangChain's prompts are."""
+    if isinstance(value, list) and len(value) == 2 and value[0] in _PAIR_ROLES:
+        return {"role": value[0], "content": value[1]}
     return None
 
 

@@ -10,9 +10,17 @@ const SHOWN_FRAMES = 6;
 /** An `error` field as elements. */
 export function drawError(error) {
   const text = typeof error === "string" ? error : JSON.stringify(error, null, 2);
-  if (typeof error !== "string" || !BEGIN.test(text)) return el("div", { className: "message" }, text);
+  if (typeof error !== "string" || !BEGIN.test(text)) return drawStack(text);
   const [last, ...earlier] = text.split(CAUSES).map(section).reverse();
   return el("div", {}, drawSection(last), earlier.map((cause) => el("div", { className: "cause" }, el("span", { className: "caption" }, "After"), drawSection(cause))));
+}
+
+/** A JavaScript stack has its message first and its last frame next: it is only set apart. */
+function drawStack(text) {
+  const at = text.search(/\n\s+at /);
+  if (at < 0) return el("div", { className: "message" }, text);
+  const frames = text.slice(at + 1).split("\n").map((line) => line.trim());
+  return el("div", {}, el("div", { className: "message" }, text.slice(0, at)), el("pre", { className: "stack" }, frames.join("\n")));
 }
 
 function section(text) {

@@ -206,7 +206,7 @@ export class Waterfall {
     if (!axis) return;
     for (let at = 0; at <= axis.length_s * 1.0001; at += axis.step_s) {
       const tick = el("span", { className: "tick", css: { left: `${(at / axis.length_s) * 100}%` } }, tickLabel(at));
-      if (at / axis.length_s > 0.92) tick.classList.add("last");
+      if (at / axis.length_s > 0.85) tick.classList.add("last");
       this.ruler.append(tick);
     }
     this.sheet.style.setProperty("--tick", `${(axis.step_s / axis.length_s) * 100}%`);
