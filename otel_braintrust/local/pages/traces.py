@@ -20,6 +20,11 @@ _OUTLINE_SQL = (
     " json_remove(event, '$.input', '$.output', '$.expected', '$.context') AS event"
     " FROM current_rows WHERE container = ? AND root_span_id = ? ORDER BY pagination_key"
 )
+# Pages ask for signs of life every second or two: one row is read, without its content.
+_LATEST_ROW_SQL = (
+    "SELECT seq, container, id, span_id, root_span_id, is_root, created, pagination_key, xact_id,"
+    " '{}' AS event FROM current_rows WHERE container = ? ORDER BY pagination_key DESC LIMIT 1"
+)
 _MODEL_CALL_SQL = (
     "SELECT * FROM current_rows WHERE container = ? AND root_span_id = ?"
     " AND json_extract(event, '$.span_attributes.type') = 'llm'"
@@ -119,15 +124,14 @@ def project_with_traces(store: Store, preferred: str | None = None) -> str | Non
         store: the local Braintrust's store.
         preferred: the project to take if it has any, default none.
     """
-    latest: tuple[str, str] | None = None
+    arrivals: list[tuple[int, str]] = []
     for project in store.projects():
-        traces = store.traces(project.id, limit=1).traces
-        if not traces:
-            continue
-        if project.name == preferred:
+        container = project_logs(project.id)
+        latest = store.select(container, _LATEST_ROW_SQL, [container.key])
+        if latest and project.name == preferred:
             return preferred
-        latest = max(latest or ("", ""), (traces[0].xact_id, project.name))
-    return latest[1] if latest else None
+        arrivals += [(int(row["_xact_id"]), project.name) for row in latest]
+    return max(arrivals)[1] if arrivals else None
 
 
 def place_of(store: Store, project: Project, sought_id: str) -> tuple[str, str] | None:
