@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation import parts
+from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import (
     REDACTIONS,
     decode,
@@ -17,16 +18,14 @@ from otel_braintrust.translation.decoding import (
     is_cut_short,
     is_placeholder,
 )
-from otel_braintrust.translation.messages import to_choices, to_messages
-from otel_braintrust.translation.wrappers import unwrap
-from otel_braintrust.translation.payloads import (
+from otel_braintrust.translation.messages import to_messages
+from otel_braintrust.translation.model_requests import (
     Request,
-    Response,
     read_request,
-    read_response,
     system_message,
     with_system,
 )
+from otel_braintrust.translation.model_responses import Response, read_response
 from otel_braintrust.translation.reading import (
     FIRST_CHOICE,
     OLD_CONTENT,
@@ -34,6 +33,7 @@ from otel_braintrust.translation.reading import (
     Candidate,
     Reading,
 )
+from otel_braintrust.translation.wrappers import unwrap
 
 UNSET = object()
 
@@ -67,7 +67,8 @@ def _rank(candidate: Candidate, span_type: str) -> tuple[int, int]:
 
 
 def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type: str) -> Any:
-    real, empty = [], []
+    real: list[Candidate] = []
+    empty: list[Candidate] = []
     for candidate in candidates:
         (empty if candidate.rank != OWN and is_placeholder(candidate.value) else real).append(
             candidate
@@ -108,7 +109,7 @@ def _first_that_reads(
 
 
 def _rivals(candidate: Candidate, others: list[Candidate], span_type: str) -> list[Candidate]:
-    """Return who is compared by what they tell: structured messages, and on a model call its payload.
+    """Return who is compared by what they tell: structured messages, and a model call's payload.
 
     Flattened messages sometimes lack what the request or response beside them has: images, tool
     calls, the ids of tool calls.
@@ -120,7 +121,7 @@ def _rivals(candidate: Candidate, others: list[Candidate], span_type: str) -> li
         other
         for other in others
         if (other.form == "messages" and _rank(other, span_type)[0] == rank)
-        or (other.form in _PAYLOADS and span_type == "llm" and OWN < rank)
+        or (other.form in _PAYLOADS and span_type == "llm" and rank > OWN)
     ]
 
 
@@ -244,7 +245,7 @@ def _request(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
 
 
 def _framework(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    """Read what a framework's callback recorded: a payload, or a value in the framework's wrapper."""
+    """Read what a framework's callback recorded: a payload, or a value in a wrapper."""
     if span_type == "llm":
         return _payload(reading, side, value, span_type)
     return unwrap(side, decode_container(value), span_type)

@@ -1,7 +1,8 @@
 """Attribute values as they were meant: native values, JSON text, JSON text in JSON text.
 
-Instrumentations write structure in five encodings (native scalars, native nesting, JSON text, JSON
-text that encodes a JSON text, lists of JSON texts); the functions here read them all and never raise.
+Instrumentations write structure in five encodings: native scalars, native nesting, JSON text, JSON
+text that encodes a JSON text, lists of JSON texts. The functions here read them all, and but for
+`parse` they never raise.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Messages of every shape as OpenAI chat messages, and answers as a list of choices.
+"""Messages of every shape as OpenAI chat messages.
 
-One converter reads them all: it looks at the shape of what it is given, never at the producer. The
-target is mapping Braintrust's own SDK logs: `input` a list of messages, `output` a list of choices
-`{"index", "finish_reason", "message"}`.
+One converter reads them all: it looks at the shape of what it is given, never at the producer.
 """
 
 from __future__ import annotations
@@ -12,53 +10,11 @@ from typing import Any
 
 from otel_braintrust.translation import parts
 from otel_braintrust.translation.decoding import as_list, decode, decode_container, to_text
+from otel_braintrust.translation.gathered import Gathered, ToolResult
+from otel_braintrust.translation.roles import KNOWN_ROLES, role_of
 
 Message = dict[str, Any]
 
-ROLES: dict[str, str] = {
-    "human": "user",
-    "ai": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-    "chatbot": "assistant",
-    "aimessage": "assistant",
-    "aimessagechunk": "assistant",
-    "humanmessage": "user",
-    "systemmessage": "system",
-    "toolmessage": "tool",
-    "functionmessage": "tool",
-    "function": "tool",
-    "tool_result": "tool",
-    "tool-response": "tool",
-    "tool_response": "tool",
-    "ipython": "tool",
-}
-KNOWN_ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
-
-FINISH_REASONS: dict[str, str] = {
-    "tool_call": "tool_calls",
-    "tool-calls": "tool_calls",
-    "tool_calls": "tool_calls",
-    "tool_use": "tool_calls",
-    "function_call": "tool_calls",
-    "end_turn": "stop",
-    "stop": "stop",
-    "complete": "stop",
-    "completed": "stop",
-    "stop_sequence": "stop",
-    "eos": "stop",
-    "finish_reason.stop": "stop",
-    "max_tokens": "length",
-    "max_output_tokens": "length",
-    "length": "length",
-    "finish_reason.max_tokens": "length",
-    "content-filter": "content_filter",
-    "content_filter": "content_filter",
-    "content_filtered": "content_filter",
-    "safety": "content_filter",
-    "refusal": "content_filter",
-    "guardrail_intervened": "content_filter",
-}
 
 # Keys of a message that the converter turns into other keys; all the rest is carried over.
 _READ_KEYS = frozenset(
@@ -103,31 +59,6 @@ _LANGCHAIN_NOISE = frozenset(
 )
 
 
-def role_of(raw: Any, default: str | None = None) -> str | None:
-    """Spell a message's role as OpenAI does: `human` is user, `MessageRole.SYSTEM` is system."""
-    if not isinstance(raw, str) or not raw or raw == "unknown":
-        return default
-    lowered = raw.lower()
-    if lowered in KNOWN_ROLES:
-        return lowered
-    if lowered in ROLES:
-        return ROLES[lowered]
-    tail = lowered.rpartition(".")[2]
-    if tail in KNOWN_ROLES:
-        return tail
-    return ROLES.get(tail, raw)
-
-
-def finish_reason_of(raw: Any) -> str | None:
-    """Spell a finish reason as OpenAI does; an unknown one stays as it is."""
-    if isinstance(raw, Mapping):
-        raw = raw.get("unified") or raw.get("type") or raw.get("raw")
-    if not isinstance(raw, str) or not raw or raw in ("None", "null"):
-        return None
-    lowered = raw.lower()
-    return FINISH_REASONS.get(lowered) or FINISH_REASONS.get(lowered.rpartition(".")[2], raw)
-
-
 def to_messages(value: Any, default_role: str = "user") -> list[Message] | None:
     """Convert a list of messages, one message, or a text.
 
@@ -145,7 +76,7 @@ def to_messages(value: Any, default_role: str = "user") -> list[Message] | None:
         return _one(value, default_role) if is_message(value) else None
     if not isinstance(value, Sequence) or not value:
         return None
-    if len(value) == 1 and isinstance(value[0], (list, tuple)) and not _is_pair(value[0]):
+    if len(value) == 1 and isinstance(value[0], (list, tuple)) and not is_pair(value[0]):
         return to_messages(value[0], default_role)  # LangChain batches: [[message, ...]]
     return _many(value, default_role)
 
@@ -158,7 +89,7 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
         if isinstance(decoded, Mapping) and is_message(decoded):
             _flush_loose(loose, found, default_role)
             found.extend(_one(decoded, default_role))
-        elif _is_pair(decoded):
+        elif is_pair(decoded):
             _flush_loose(loose, found, default_role)
             found.extend(_one({"role": decoded[0], "content": decoded[1]}, default_role))
         elif isinstance(decoded, Mapping) and not _is_loose_part(decoded):
@@ -169,6 +100,26 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
             return None
     _flush_loose(loose, found, default_role)
     return _without_repeats(found) or None
+
+
+def with_call_ids(messages: list[Message]) -> list[Message]:
+    """Give calls without an id one made of their place, and their results the same, by name.
+
+    Gemini's calls have no ids of their own; without them nobody can tell which result is whose.
+    """
+    waiting: list[tuple[str | None, str]] = []
+    for position, message in enumerate(messages):
+        for place, call in enumerate(message.get("tool_calls") or ()):
+            if not call.get("id"):
+                call_id = f"call_{position}_{place}"
+                message["tool_calls"][place] = {"id": call_id, **call}
+                waiting.append((call["function"].get("name"), call_id))
+        if message["role"] == "tool" and not message.get("tool_call_id"):
+            match = next((w for w in waiting if w[0] == message.get("name")), None)
+            if match is not None:
+                waiting.remove(match)
+                message["tool_call_id"] = match[1]
+    return messages
 
 
 def _without_repeats(messages: list[Message]) -> list[Message]:
@@ -187,7 +138,7 @@ def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> N
         loose.clear()
 
 
-_ITEM_TYPES = frozenset(
+ITEM_TYPES = frozenset(
     [
         "message",
         "function_call",
@@ -215,7 +166,7 @@ def is_message(value: Mapping[str, Any]) -> bool:
         )
     kind = value.get("type")
     if isinstance(kind, str):
-        if kind in _ITEM_TYPES and kind != "text":
+        if kind in ITEM_TYPES and kind != "text":
             return True
         if role_of(kind) in KNOWN_ROLES and ("content" in value or "data" in value):
             return True
@@ -227,7 +178,7 @@ def _is_loose_part(value: Mapping[str, Any]) -> bool:
     return kind in parts.BY_TYPE or (kind is None and any(key in value for key in parts.BY_KEY))
 
 
-def _is_pair(value: Any) -> bool:
+def is_pair(value: Any) -> bool:
     """Tell whether a value is LangChain's short form, `["human", "text"]`."""
     return (
         isinstance(value, (list, tuple))
@@ -240,8 +191,11 @@ def _is_pair(value: Any) -> bool:
 
 def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     """Return a message's body and its role's raw text, out of wrappers around it."""
-    if isinstance(message.get("message"), Mapping) and "role" not in message:
-        return _unwrap(message["message"])
+    if isinstance(message.get("message"), Mapping) and not (
+        "content" in message or "parts" in message
+    ):
+        body, role = _unwrap(message["message"])
+        return body, message.get("role") if role is None else role
     kwargs = message.get("kwargs")
     if isinstance(kwargs, Mapping) and ("lc" in message or isinstance(message.get("id"), list)):
         path = message.get("id")
@@ -265,7 +219,7 @@ def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     """Convert one message; tool results in it become messages of their own, in their place."""
     body, raw_role = _unwrap(message)
     kind = body.get("type")
-    if raw_role is None and kind in _ITEM_TYPES and kind != "message":
+    if raw_role is None and kind in ITEM_TYPES and kind != "message":
         return _item(body)
     role = role_of(raw_role, default_role) or default_role
     builder = _Builder(role, body)
@@ -316,7 +270,7 @@ def _is_typed_part(item: Mapping[str, Any]) -> bool:
 def _holds_results(content: Any) -> bool:
     if not isinstance(content, (list, tuple)):
         return False
-    probe = parts.Gathered()
+    probe = Gathered()
     for part in content:
         if isinstance(part, Mapping):
             parts.gather(part, probe)
@@ -325,7 +279,7 @@ def _holds_results(content: Any) -> bool:
 
 def _item(item: Mapping[str, Any]) -> list[Message]:
     """Convert an item of the Responses API, or a part, that stands where a message does."""
-    gathered = parts.Gathered()
+    gathered = Gathered()
     parts.gather(item, gathered)
     if gathered.results:
         return [_result_message(result) for result in gathered.results]
@@ -335,7 +289,7 @@ def _item(item: Mapping[str, Any]) -> list[Message]:
     return [message]
 
 
-def _result_message(result: parts.ToolResult) -> Message:
+def _result_message(result: ToolResult) -> Message:
     message: Message = {"role": "tool", "content": result.content}
     if result.call_id:
         message["tool_call_id"] = result.call_id
@@ -350,7 +304,7 @@ class _Builder:
     def __init__(self, role: str, body: Mapping[str, Any]) -> None:
         self.role = role
         self.body = body
-        self.gathered = parts.Gathered()
+        self.gathered = Gathered()
         self.done: list[Message] = []
 
     def add(self, part: Any) -> None:
@@ -401,7 +355,7 @@ class _Builder:
         return self.done
 
     def _close(self, *, keep_empty: bool = False) -> None:
-        gathered, self.gathered = self.gathered, parts.Gathered()
+        gathered, self.gathered = self.gathered, Gathered()
         if not (keep_empty or gathered.content or gathered.tool_calls or gathered.refusal):
             return
         content = parts.collapse(gathered.content)
@@ -420,114 +374,3 @@ class _Builder:
             for key, value in self.body.items()
             if key not in _READ_KEYS and key not in also_read and value not in (None, [], {})
         }
-
-
-def to_choices(
-    value: Any, finish_reasons: Sequence[Any] | None = None
-) -> list[dict[str, Any]] | None:
-    """Convert an answer, or several, to a list of choices.
-
-    Args:
-        value: messages of the assistant, choices, or a text.
-        finish_reasons: reasons by position, for messages that carry none.
-
-    Returns:
-        `[{"index", "finish_reason", "message"}]`, or None if the value holds no message.
-    """
-    value = decode(value)
-    listed = value if isinstance(value, (list, tuple)) else [value]
-    if len(listed) == 1 and isinstance(listed[0], (list, tuple)) and not _is_pair(listed[0]):
-        listed = listed[0]
-    choices: list[dict[str, Any]] = []
-    for item in _grouped(listed):
-        found = to_messages(item, "assistant")
-        if found is None:
-            return None
-        reason, index = _reason_and_index(item)
-        for message in found:
-            choices.append({"index": index, "finish_reason": reason, "message": message})
-    return _numbered(_joined(choices), list(finish_reasons or ()))
-
-
-def _grouped(listed: Sequence[Any]) -> list[Any]:
-    """Keep messages apart, and take items and parts that stand alone as one answer."""
-    decoded = [decode_container(item) for item in listed]
-    has_role = [isinstance(item, Mapping) and _has_own_role(item) for item in decoded]
-    if all(has_role) or len(decoded) == 1:
-        return list(decoded)
-    groups: list[Any] = []
-    loose: list[Any] = []
-    for item, own in zip(decoded, has_role, strict=True):
-        if own and not loose:
-            groups.append(item)
-        elif own:
-            loose.append(item)
-        else:
-            loose.append(item)
-    return [*groups, {"role": "assistant", "content": loose}] if loose else groups
-
-
-def _has_own_role(item: Mapping[str, Any]) -> bool:
-    return is_message(item) and item.get("type") not in (_ITEM_TYPES - {"message"})
-
-
-def _reason_and_index(item: Any) -> tuple[str | None, Any]:
-    if not isinstance(item, Mapping):
-        return None, None
-    inner = item.get("message") if isinstance(item.get("message"), Mapping) else {}
-    for holder in (item, inner, item.get("kwargs") or {}):
-        if isinstance(holder, Mapping):
-            for key in ("finish_reason", "finishReason", "stop_reason", "stopReason"):
-                reason = finish_reason_of(holder.get(key))
-                if reason:
-                    return reason, item.get("index")
-            metadata = holder.get("response_metadata")
-            if isinstance(metadata, Mapping):
-                reason = finish_reason_of(
-                    metadata.get("finish_reason") or metadata.get("stop_reason")
-                )
-                if reason:
-                    return reason, item.get("index")
-    return None, item.get("index")
-
-
-def _joined(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Join a message that only thinks to the answer after it: one turn, told in two messages."""
-    joined: list[dict[str, Any]] = []
-    for choice in choices:
-        message = choice["message"]
-        before = joined[-1]["message"] if joined else None
-        if (
-            before is not None
-            and before["role"] == message["role"] == "assistant"
-            and not before.get("tool_calls")
-            and _is_only_thinking(before["content"])
-            and choice["index"] in (None, joined[-1]["index"])
-        ):
-            content = message["content"]
-            after = content if isinstance(content, list) else _as_parts(content)
-            joined[-1] = {**choice, "message": {**message, "content": [*before["content"], *after]}}
-        else:
-            joined.append(choice)
-    return joined
-
-
-def _is_only_thinking(content: Any) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(part, Mapping) and part.get("type") == "thinking" for part in content
-    )
-
-
-def _as_parts(content: Any) -> list[Any]:
-    return [] if content is None else [{"type": "text", "text": content}]
-
-
-def _numbered(
-    choices: list[dict[str, Any]], finish_reasons: list[Any]
-) -> list[dict[str, Any]] | None:
-    for position, choice in enumerate(choices):
-        if not isinstance(choice["index"], int) or isinstance(choice["index"], bool):
-            choice["index"] = position
-        if choice["finish_reason"] is None and position < len(finish_reasons):
-            choice["finish_reason"] = finish_reason_of(finish_reasons[position])
-    return choices or None

@@ -101,7 +101,7 @@ def _keep_differing(reading: Reading, found: usage.Usage) -> None:
         if family == found.family:
             continue
         for name, count in record.items():
-            key = reading.usage.keys.get(family, {}).get(name)
+            key = reading.usage.keys.get(family, {}).get(name, "")
             if key in reading.span.attributes and found.counts.get(name) != count:
                 reading.restore({key: reading.span.attributes[key]})
 

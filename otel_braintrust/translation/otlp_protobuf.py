@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -13,6 +14,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_braintrust.translation.span import (
+    HAS_IS_REMOTE,
+    IS_REMOTE,
     SPAN_KINDS,
     STATUS_CODES,
     LogEvent,
@@ -21,11 +24,8 @@ from otel_braintrust.translation.span import (
     SpanLink,
 )
 
-# span.proto, SpanFlags: bit 8 says that bit 9 is meant, bit 9 that the parent is remote.
-_HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 
-
-class Unfit(ValueError):
+class UnfitError(ValueError):
     """A message that parses but cannot be what it was read as."""
 
 
@@ -33,16 +33,17 @@ def spans(data: bytes) -> list[OtlpSpan]:
     """Decode an ExportTraceServiceRequest.
 
     Raises:
-        Unfit: the bytes are something else.
+        UnfitError: the bytes are something else.
     """
     request = _parse(ExportTraceServiceRequest(), data)
-    found = []
+    found: list[OtlpSpan] = []
     for group in request.resource_spans:
         resource = _attributes(group.resource.attributes)
         for scoped in group.scope_spans:
             scope_attributes = _attributes(scoped.scope.attributes)
-            for span in scoped.spans:
-                found.append(_span(span, resource, scoped.scope, scope_attributes))
+            found.extend(
+                _span(span, resource, scoped.scope, scope_attributes) for span in scoped.spans
+            )
     return found
 
 
@@ -50,7 +51,7 @@ def logs(data: bytes) -> list[LogEvent]:
     """Decode an ExportLogsServiceRequest; records that belong to no span are left aside.
 
     Raises:
-        Unfit: the bytes are something else.
+        UnfitError: the bytes are something else.
     """
     request = _parse(ExportLogsServiceRequest(), data)
     records = [
@@ -60,7 +61,7 @@ def logs(data: bytes) -> list[LogEvent]:
         for record in scoped.log_records
     ]
     if any(len(record.trace_id) not in (0, 16) for record in records):
-        raise Unfit("trace ids of a wrong length")
+        raise UnfitError("trace ids of a wrong length")
     return [_log(record) for record in records if record.trace_id and record.span_id]
 
 
@@ -68,16 +69,14 @@ def _parse(request: Any, data: bytes) -> Any:
     try:
         request.ParseFromString(data)
     except DecodeError as error:
-        raise Unfit(str(error)) from None
+        raise UnfitError(str(error)) from None
     if _has_unknown_fields(request):
-        raise Unfit("unknown fields")
+        raise UnfitError("unknown fields")
     return request
 
 
 def _has_unknown_fields(request: Message) -> bool:
-    """Tell whether the request's own level or its resource level holds fields of no known number."""
-    from google.protobuf.unknown_fields import UnknownFieldSet
-
+    """Tell whether the request holds fields of no known number."""
     return len(UnknownFieldSet(request)) > 0
 
 
@@ -85,7 +84,7 @@ def _span(
     span: Span, resource: dict[str, Any], scope: Any, scope_attributes: dict[str, Any]
 ) -> OtlpSpan:
     if len(span.trace_id) != 16 or len(span.span_id) != 8:
-        raise Unfit(
+        raise UnfitError(
             f"span {span.name!r:.60} has ids of {len(span.trace_id)} and {len(span.span_id)} bytes"
         )
     flags = span.flags
@@ -93,7 +92,7 @@ def _span(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
         parent_span_id=span.parent_span_id.hex() if any(span.parent_span_id) else None,
-        parent_is_remote=bool(flags & _IS_REMOTE) if flags & _HAS_IS_REMOTE else None,
+        parent_is_remote=bool(flags & IS_REMOTE) if flags & HAS_IS_REMOTE else None,
         name=span.name,
         kind=SPAN_KINDS[span.kind] if span.kind < len(SPAN_KINDS) else SPAN_KINDS[0],
         start_ns=span.start_time_unix_nano,

@@ -180,9 +180,7 @@ _NUMERIC = frozenset(
 
 
 def _number(text: str) -> Any:
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    try:
+        return float(text) if any(mark in text for mark in ".eEn") else int(text)
+    except ValueError:
+        return text

@@ -1,7 +1,7 @@
 """Provider names in Braintrust's spelling, from what instrumentations, hosts and model ids say.
 
 Source: Braintrust's registry names (`openai`, `anthropic`, `google`, `vertex`, `bedrock`, ...); the
-aliases are those of the OTel GenAI, OpenInference, OpenLLMetry, Vercel, LiteLLM and LangChain worlds.
+aliases are those that OTel GenAI, OpenInference, OpenLLMetry, Vercel, LiteLLM and LangChain write.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from otel_braintrust.translation.decoding import is_placeholder
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.usage import UsageRecords, token_count
 
-# Ranks of content candidates; the lower wins. A candidate at home in the span's type is FIRST_CHOICE.
+# Ranks of content candidates; the lower wins. One at home in the span's type is FIRST_CHOICE.
 OWN = 0
 DELIBERATE = 1
 FIRST_CHOICE = 2

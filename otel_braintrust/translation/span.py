@@ -12,6 +12,9 @@ from typing import Any, Protocol
 SPAN_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUS_CODES = ("UNSET", "OK", "ERROR")
 
+# span.proto, SpanFlags: bit 8 says that bit 9 is meant, bit 9 that the parent is remote.
+HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
+
 NO_MAPPING: Mapping[str, Any] = {}
 
 

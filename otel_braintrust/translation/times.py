@@ -19,7 +19,7 @@ def iso(time_ns: int) -> str:
 
 
 def seconds_since_start(span: SpanView, moment: Any) -> float | None:
-    """Return how long after the span's start an ISO time lies, in seconds; None if it is no time."""
+    """Return how many seconds after the span's start an ISO time lies; None if it is no time."""
     if not isinstance(moment, str):
         return None
     try:

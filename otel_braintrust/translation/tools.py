@@ -154,7 +154,8 @@ def to_tool_choice(value: Any) -> Any:
         )
     if not isinstance(value, Mapping):
         return value
-    named = value.get("tool") if isinstance(value.get("tool"), Mapping) else value
+    inner = value.get("tool")
+    named = inner if isinstance(inner, Mapping) else value
     name = named.get("name") or named.get("toolName") or named.get("tool_name")
     kind = value.get("type")
     if name and kind in (None, "tool", "function", "tool_name"):

@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import decode_container
-from otel_braintrust.translation.messages import (
-    Message,
-    is_message,
-    role_of,
-    to_choices,
-    to_messages,
-)
+from otel_braintrust.translation.messages import is_message, to_messages
+from otel_braintrust.translation.roles import role_of
 
 # Wrappers known by the keys that they always have, and the key whose value is meant.
 INPUTS: tuple[tuple[frozenset[str], str], ...] = (

@@ -5,6 +5,7 @@ Source: semantic-conventions-genai (and semantic-conventions v1.27 to v1.41), `g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
@@ -33,7 +34,7 @@ from otel_braintrust.translation.usage import (
 
 LLM, TASK, TOOL, FUNCTION = "llm", "task", "tool", "function"
 
-OPERATIONS: dict[str, str | None] = (
+OPERATIONS: Mapping[str, str | None] = (
     dict.fromkeys(
         [
             "chat",
@@ -124,7 +125,7 @@ def _system_instructions(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
-def _finish_reasons(reading: Reading, key: str, value: Any) -> bool:
+def _finish_reasons(reading: Reading, _key: str, value: Any) -> bool:
     listed = as_list(value)
     if listed is None and isinstance(value, str):
         listed = [part.strip() for part in value.split(",")]
@@ -165,7 +166,7 @@ def _output_schema(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
-def _prompt_variable(reading: Reading, key: str, rest: str, value: Any) -> bool:
+def _prompt_variable(reading: Reading, _key: str, rest: str, value: Any) -> bool:
     reading.own.setdefault("prompt", {}).setdefault("variables", {})[rest] = value
     return True
 

@@ -72,7 +72,7 @@ def _opened(body: Mapping[str, Any]) -> dict[str, Any]:
     opened = {
         key: decode_container(value)
         for key, value in body.items()
-        if value is not None and key not in ("event.name",)
+        if value is not None and key != "event.name"
     }
     if isinstance(opened.get("message"), str) and "content" not in opened:
         opened["content"] = opened.pop("message")

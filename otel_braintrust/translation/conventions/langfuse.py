@@ -49,7 +49,8 @@ def _content(side: str, *, trace: bool = False) -> rules.Rule:
         if trace and reading.span.parent_span_id is not None:
             return False
         order = 1 if trace else 0
-        reading.offer(side, Candidate(DELIBERATE, "payload", value, {key: value}, order=order))
+        shown = decode(value)
+        reading.offer(side, Candidate(DELIBERATE, "payload", shown, {key: value}, order=order))
         return True
 
     return read
@@ -61,8 +62,8 @@ def _usage_details(reading: Reading, key: str, value: Any) -> bool:
     if holder is None:
         return False
     if any(isinstance(inner, dict) for inner in holder.values()):  # a provider's usage, as it came
-        for name, number in of_payload(holder)[0].items():
-            reading.usage.add("langfuse", name, number, key)
+        for name, found in of_payload(holder)[0].items():
+            reading.usage.add("langfuse", name, found, key)
         reading.leftovers[key] = dict(holder)
         return True
     counts = {
@@ -91,9 +92,9 @@ def _usage_details(reading: Reading, key: str, value: Any) -> bool:
     if plain_out is not None:
         added = (reasoning or 0) if exclusive else 0
         reading.usage.add("langfuse", COMPLETION, plain_out + added, key)
-    for name, number in ((CACHED, cached), (CREATED, created), (REASONING, reasoning)):
-        if number is not None:
-            reading.usage.add("langfuse", name, number, key)
+    for name, part in ((CACHED, cached), (CREATED, created), (REASONING, reasoning)):
+        if part is not None:
+            reading.usage.add("langfuse", name, part, key)
     if total is not None and plain_in is None:
         reading.usage.add("langfuse", TOTAL, total, key)
     reading.leftovers[key] = dict(holder)
@@ -136,7 +137,7 @@ def _first_token(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
-def _expected(reading: Reading, key: str, value: Any) -> bool:
+def _expected(reading: Reading, _key: str, value: Any) -> bool:
     reading.own.setdefault("expected", decode(value))
     return True
 

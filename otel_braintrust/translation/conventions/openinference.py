@@ -141,10 +141,12 @@ def message(fields: Mapping[str, Any]) -> dict[str, Any]:
             "arguments": own.get("function_call_arguments_json"),
         }
     read = ("role", "content", "function_call_name", "function_call_arguments_json")
-    for name, value in own.items():
-        if name not in read and not name.startswith(("contents.", "tool_calls.")):
-            built[name] = value
-    return built
+    others = {
+        name: value
+        for name, value in own.items()
+        if name not in read and not name.startswith(("contents.", "tool_calls."))
+    }
+    return built | others
 
 
 def _says(parts: list[Any], text: str) -> bool:

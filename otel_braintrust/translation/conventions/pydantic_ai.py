@@ -12,8 +12,9 @@ from otel_braintrust.translation import usage
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode, decode_container
+from otel_braintrust.translation.model_requests import read_request
+from otel_braintrust.translation.model_responses import read_response
 from otel_braintrust.translation.parameters import parameters_of
-from otel_braintrust.translation.payloads import read_request, read_response
 from otel_braintrust.translation.reading import (
     DUMP,
     FIRST_CHOICE,
@@ -135,7 +136,7 @@ def _question_and_answer(listed: list[Any]) -> tuple[list[Any], list[Any]]:
 
 
 def _is_said_by_user(message: Any) -> bool:
-    """Tell a user's own words from tool results, which older versions record under the same role."""
+    """Tell a user's own words from tool results, which older versions give the same role."""
     if _role(message) != "user":
         return False
     parts = message.get("parts")

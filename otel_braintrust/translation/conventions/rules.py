@@ -126,7 +126,7 @@ def settings(rank: int = 60, *, rest_as: str | None = None) -> Rule:
 
 
 def _holds_content(holder: Mapping[str, Any]) -> bool:
-    """Tell whether parameters hold the request's content too, as some instrumentations record them."""
+    """Tell whether parameters hold the request's content too."""
     return any(holder.get(name) for name in ("messages", "contents", "inputText", "prompt"))
 
 
