@@ -1,4 +1,4 @@
-"""A loopback server that answers as Braintrust does, or as a script says: statuses, hangs, resets."""
+"""A loopback server that answers as Braintrust does, or as a script says: hangs, resets, 503."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass
@@ -106,7 +109,7 @@ class ScriptedServer:
                 connection.shutdown(socket.SHUT_RDWR)
         self.connections.clear()
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -119,7 +119,12 @@ def test_the_search_ends_64_directories_above(tmp_path: Path) -> None:
             "argument project",
         ),
         ({}, {"project": "p", "project_id": "i"}, "project_id:i", "argument project_id"),
-        ({}, {"parent": "experiment_id:e", "project_id": "i"}, "experiment_id:e", "argument parent"),
+        (
+            {},
+            {"parent": "experiment_id:e", "project_id": "i"},
+            "experiment_id:e",
+            "argument parent",
+        ),
     ],
 )
 def test_the_parent_follows_its_order(
