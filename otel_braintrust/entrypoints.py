@@ -19,8 +19,8 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_braintrust import configure as configuration
 from otel_braintrust import exporter
+from otel_braintrust.configure import configure
 
 _BaseDistro: Any = object
 with suppress(ImportError):  # the exporter alone needs no opentelemetry-instrumentation
@@ -54,7 +54,7 @@ class BraintrustSpanExporter(SpanExporter):
         self._own: exporter.BraintrustSpanExporter | None = None
         try:
             if isinstance(trace.get_tracer_provider(), TracerProvider):
-                configuration.configure(**arguments)
+                configure(**arguments)
             else:
                 self._own = exporter.BraintrustSpanExporter(**arguments)
         except (ValueError, TypeError) as error:

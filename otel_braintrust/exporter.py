@@ -84,6 +84,7 @@ class BraintrustSpanExporter(SpanExporter):
             **options,
         )
         self._destination = self.settings.destination
+        self._environment = self.settings.environment
         self._book = Ledger()
         self._troubles = Troubles()
         self._parents: dict[str, Destination | None] = {}
@@ -253,13 +254,12 @@ class BraintrustSpanExporter(SpanExporter):
             return None
 
     def _stamp_environment(self, row: dict[str, Any]) -> None:
-        environment = self.settings.environment
-        if not environment:
+        if not self._environment:
             return
         context = dict(row.get("context") or {})
         origin = context.get("span_origin")
         origin = dict(origin) if isinstance(origin, Mapping) else {}
-        origin.setdefault("environment", environment)
+        origin.setdefault("environment", self._environment)
         row["context"] = {**context, "span_origin": origin}
 
     def _renew_after_fork(self) -> None:

@@ -178,9 +178,12 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.scripted
         if request.path == server.scripted_path:
             answer = server.script.popleft() if server.script else server.always
-            if answer is not None and answer.manner not in ("hang then ok", "half"):
+            takes_rows = request.path == "/logs3" and (
+                answer is None or answer.manner in ("hang then ok", "half")
+            )
+            if answer is not None and not takes_rows:
                 return answer
-            if request.path == "/logs3":
+            if takes_rows:
                 taken = server.take(request.body)
                 return Answer(taken.status, taken.body, manner=answer.manner if answer else "")
         return self._usual(request)

@@ -72,6 +72,7 @@ class Courier:
         self._draining = False
         self._stop_at: float | None = None
         self._stopped = False
+        self._is_trial = False
         self.is_failing = False
 
     def accept(self, tickets: Sequence[Ticket], *, wait_for_room: bool = False) -> None:
@@ -107,7 +108,7 @@ class Courier:
                 self._flushes += 1
                 self._changed.notify_all()
             if not self._ensure_thread():
-                self._work_inline(deadline)
+                self._flush_inline(deadline)
         return self._ledger.report(watch, deadline)
 
     def hurry(self, deadline: float) -> None:
@@ -166,13 +167,24 @@ class Courier:
     def _work_inline(self, deadline: float) -> None:
         """Do the thread's work in the caller, until all is done or the deadline has come."""
         with suppressed_instrumentation():
-            with self._changed:
-                self._stop_at = min(deadline, self._stop_at or deadline)
-            while self._ledger.counts.pending and time.monotonic() < deadline:
-                before = self._ledger.counts.pending
+            pending = self._ledger.counts.pending
+            while pending and time.monotonic() < deadline:
                 self._step()
-                if not self._inbox and self._ledger.counts.pending >= before:
-                    break
+                before, pending = pending, self._ledger.counts.pending
+                if pending >= before:
+                    return
+
+    def _flush_inline(self, deadline: float) -> None:
+        """Flush in the caller; what does not arrive in time stays in the inbox."""
+        with self._changed:
+            self._is_trial = self._stop_at is None
+            self._stop_at = min(deadline, self._stop_at or deadline)
+        try:
+            self._work_inline(deadline)
+        finally:
+            with self._changed:
+                self._stop_at = None if self._is_trial else self._stop_at
+                self._is_trial = False
 
     def _next_task(self) -> bool:
         """Wait for something to do; False when there will be nothing any more."""
@@ -195,8 +207,8 @@ class Courier:
             self._troubles.tell(
                 "internal",
                 logging.ERROR,
-                "delivery failed unexpectedly: %r; please report it",
-                error,
+                "delivery failed unexpectedly (%s); please report it",
+                type(error).__name__,
             )
         finally:
             # Only an unforeseen exception or a stop leaves any of them unsettled.
@@ -246,7 +258,12 @@ class Courier:
         if wait_s is not None:
             if self._pause(wait_s, may_shorten=not error.retry_after_s):
                 return True
-            self._drop(tickets, "shutdown")
+            if self._is_trial:
+                with self._changed:
+                    self._inbox.extendleft(reversed([t for t in tickets if t.column is None]))
+                    self._carried = []
+            else:
+                self._drop(tickets, "shutdown")
             return False
         reason = REASON_BY_RETRYABLE_ERROR[type(error)]
         self._troubles.tell(

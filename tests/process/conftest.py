@@ -1,4 +1,4 @@
-"""Real processes: a script runs, ends, and what it left on the server and on stderr is looked at."""
+"""Real processes: a script runs and ends; what it left on the server and on stderr is read."""
 
 from __future__ import annotations
 

@@ -108,9 +108,7 @@ def test_configure_afterwards_is_the_same_processor(
 def test_a_set_up_that_cannot_be_used_does_not_harm_the_application(
     server: ScriptedServer, run: Callable[..., Ended], variables: dict[str, str], told: str
 ) -> None:
-    ended = run(
-        SCRIPT, command=INSTRUMENT, **NO_LOGS, **ENVIRONMENTS["the exporter"], **variables
-    )
+    ended = run(SCRIPT, command=INSTRUMENT, **NO_LOGS, **ENVIRONMENTS["the exporter"], **variables)
     assert (ended.stdout, ended.status) == ("done\n", 0)
     assert ended.stderr.count(told) == 1, ended.stderr
     assert "Traceback" not in ended.stderr
@@ -120,7 +118,13 @@ def test_a_set_up_that_cannot_be_used_does_not_harm_the_application(
 def test_being_installed_changes_nothing_for_those_who_did_not_ask(
     server: ScriptedServer, run: Callable[..., Ended]
 ) -> None:
-    ended = run(SCRIPT, command=INSTRUMENT, OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none", **NO_LOGS)
+    ended = run(
+        SCRIPT,
+        command=INSTRUMENT,
+        OTEL_TRACES_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
+        **NO_LOGS,
+    )
     assert (ended.stdout, ended.status) == ("done\n", 0)
     assert server.requests == []
 
@@ -130,13 +134,13 @@ def test_our_own_requests_make_no_spans(server: ScriptedServer, run: Callable[..
     ended = run(
         """
         import requests
-        from opentelemetry import context, trace
-        from opentelemetry.instrumentation.utils import is_instrumentation_enabled, is_http_instrumentation_enabled
+        from opentelemetry import trace
+        from opentelemetry.instrumentation import utils
 
         real = requests.Session.send
 
         def instrumented(session, request, **kwargs):
-            if is_instrumentation_enabled() and is_http_instrumentation_enabled():
+            if utils.is_instrumentation_enabled() and utils.is_http_instrumentation_enabled():
                 with trace.get_tracer("requests").start_as_current_span("POST"):
                     return real(session, request, **kwargs)
             return real(session, request, **kwargs)
