@@ -140,7 +140,7 @@ def test_extras_and_commands_that_are_named_are_there(environment: dict[str, str
     for extra in re.findall(r"(?:otel-braintrust|\.)\[(\w+)\]", README):
         assert f"\n{extra} = [" in metadata, extra
     shown = run(["otel-braintrust", "--help"], environment, ROOT).stdout
-    for command in set(re.findall(r"otel-braintrust (?!\[)(\w+)", README)):
+    for command in set(re.findall(r"(?:^|\$ |`|/)otel-braintrust (\w+)", README, re.MULTILINE)):
         assert re.search(rf"^  {command}\b", shown, re.MULTILINE), command
         used = set(re.findall(rf"otel-braintrust {command}[^`\n]*? (--[\w-]+)", README))
         own = run(["otel-braintrust", command, "--help"], environment, ROOT).stdout

@@ -6,6 +6,7 @@ Importing this package imports none of the extras, so that a missing one is told
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: always, with status 0, 1 or 2 (130 when interrupted).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     try:
         from otel_braintrust.cli.application import run
 
