@@ -201,13 +201,34 @@ def test_what_arrived_is_told_when_a_later_batch_fails() -> None:
     assert failed.value.ids == flat(api.inserted()[:-1])
 
 
+def test_an_event_that_the_server_leaves_out_is_told() -> None:
+    def forgets(method: str, path: str, body: Any) -> Answer:
+        return (200, {"row_ids": ["a"]}) if "insert" in path else well(method, path, body)
+
+    with (
+        serving(forgets) as api,
+        api.client() as client,
+        pytest.raises(ServerError, match="took 1 of 2 events"),
+    ):
+        client.insert("p", [{"input": 1}, {"input": 2}])
+
+
+@pytest.mark.parametrize("answer", [[], "text", None])
+def test_another_service_at_the_address_is_told(answer: Any) -> None:
+    with serving(lambda *_: (200, answer)) as api, api.client() as client:
+        with pytest.raises(ServerError, match="expected a JSON object"):
+            client.query("select: 1")
+        with pytest.raises(ServerError, match="expected a JSON object"):
+            client.project_id("bot")
+
+
 def test_an_insert_is_tried_again_with_the_same_ids() -> None:
     answers = iter([503, 429, 200])
 
     def recovers(method: str, path: str, body: Any) -> Answer:
         if path.endswith("/insert"):
             status = next(answers)
-            return status, {"row_ids": []} if status == 200 else {"error": "later"}
+            return well(method, path, body) if status == 200 else (status, {"error": "later"})
         return well(method, path, body)
 
     with serving(recovers) as api, api.client() as client:

@@ -6,7 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.delivery.http import ApiError, Connection, Response, ThrottledError
+from otel_braintrust.delivery.http import (
+    ApiError,
+    Connection,
+    Response,
+    ServerError,
+    ThrottledError,
+)
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS, Patience
 
 MAX_ATTEMPTS = 3
@@ -64,3 +70,16 @@ class Attempts:
                 if wait_s is None or time.monotonic() + wait_s >= deadline:
                     raise
                 time.sleep(wait_s)
+
+
+def object_of(response: Response) -> dict[str, Any]:
+    """Read an answer that must be a JSON object.
+
+    Raises:
+        ServerError: it is none; perhaps another service answers at this address.
+    """
+    answer = response.json()
+    if not isinstance(answer, dict):
+        reason = f"expected a JSON object, found {type(answer).__name__}"
+        raise ServerError(response.method, response.url, response.status, reason)
+    return answer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from otel_braintrust.client.attempts import UNREPEATABLE, Attempts
+from otel_braintrust.client.attempts import UNREPEATABLE, Attempts, object_of
 from otel_braintrust.client.batches import batches
 from otel_braintrust.client.errors import (
     ClientError,
@@ -26,6 +26,8 @@ from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.http import (
     ApiError,
     Connection,
+    Response,
+    ServerError,
     TooLargeError,
 )
 from otel_braintrust.delivery.limits import Limits
@@ -268,7 +270,7 @@ class BraintrustClient:
             first, last = waiting.pop()
             try:
                 body = b'{"events":[' + b",".join(encoded[first:last]) + b"]}"
-                self._attempts.call("POST", path, data=body)
+                _check_taken(self._attempts.call("POST", path, data=body), last - first)
             except ApiError as error:
                 if isinstance(error, TooLargeError) and last - first > 1:
                     # A gateway before the server may take less than the server says it does.
@@ -287,3 +289,11 @@ class BraintrustClient:
         self._limits.learn(self._connection, time.monotonic() + self._connection.http_timeout_s)
         max_bytes, max_rows = self._limits.max_bytes, self._limits.max_rows
         return list(batches(encoded, max_bytes=max_bytes, max_events=max_rows))
+
+
+def _check_taken(response: Response, sent: int) -> None:
+    """Compare the ids of an answer with the events sent: one that is left out is lost."""
+    taken = object_of(response).get("row_ids")
+    if isinstance(taken, list) and len(taken) != sent:
+        reason = f"took {len(taken)} of {sent} events"
+        raise ServerError(response.method, response.url, response.status, reason)

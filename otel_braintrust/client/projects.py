@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
-from otel_braintrust.client.attempts import Attempts
+from otel_braintrust.client.attempts import Attempts, object_of
 from otel_braintrust.client.errors import ProjectNotFoundError
 from otel_braintrust.delivery.http import AuthenticationError, NotFoundError, RequestError
 
@@ -37,8 +37,8 @@ class ProjectDirectory:
         """
         organization = {"org_name": self._org_name} if self._org_name else {}
         query = urlencode({"project_name": name, **organization})
-        listed = self._attempts.call("GET", f"/v1/project?{query}").json().get("objects") or []
-        for project in listed:
+        answer = object_of(self._attempts.call("GET", f"/v1/project?{query}"))
+        for project in answer.get("objects") or []:
             if project.get("name") == name:
                 found = str(project["id"])
                 self._known_ids.add(found)

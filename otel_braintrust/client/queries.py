@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from otel_braintrust.client.attempts import Attempts
+from otel_braintrust.client.attempts import Attempts, object_of
 from otel_braintrust.client.filters import Expression
 
 MAX_PAGE_ROWS = 1000  # what Braintrust's own SDK asks for at once
@@ -57,7 +57,7 @@ class QueryApi:
                 "query_source": "otel_braintrust",
             }
         response = self._attempts.call("POST", "/btql", json=body, headers=self._headers)
-        answer = response.json()
+        answer = object_of(response)
         # The next page is named in the body, or only in the header (both have been recorded).
         following = answer.get("cursor") or response.headers.get("x-bt-cursor")
         return QueryResult(answer.get("data") or [], following or None)
