@@ -245,7 +245,7 @@ class BraintrustSpanExporter(SpanExporter):
             return parse_parent(parent, origin="a span's braintrust.parent")
         except ParentError as error:
             self._troubles.tell(
-                f"parent {parent}",
+                "parent",
                 logging.WARNING,
                 "%s; rows with it go to %s",
                 error,

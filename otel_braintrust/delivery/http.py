@@ -16,7 +16,6 @@ import orjson
 import requests
 from opentelemetry import context as otel_context
 from requests.auth import AuthBase
-from urllib3.exceptions import NameResolutionError
 from urllib3.util import Timeout
 
 from otel_braintrust import __version__
@@ -313,6 +312,9 @@ class Connection:
 
     def _checked(self, method: str, url: str, answer: requests.Response) -> Response:
         status, body = answer.status_code, answer.content
+        if _is_short(answer):
+            reason = "the answer broke off"
+            raise ConnectionFailure(method, url, None, reason, masked_key=self.masked_key)
         web_page = is_web_page(answer.headers, body)
         if 200 <= status < 300 and not web_page:
             return Response(status, answer.headers, body, method, url)
@@ -359,10 +361,17 @@ def _organization(entry: Mapping[str, Any]) -> Organization:
     )
 
 
+def _is_short(answer: requests.Response) -> bool:
+    """Tell whether fewer bytes came than announced, which urllib3 before 2 lets pass."""
+    announced = answer.headers.get("Content-Length", "")
+    if not announced.isdigit() or "Content-Encoding" in answer.headers:
+        return False
+    return len(answer.content) < int(announced)
+
+
 # The text of a network exception names memory addresses and sometimes proxies with their password,
 # so the kind of failure is told in our own words. First match along the chain of causes wins.
 _NETWORK_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (NameResolutionError, "the host name cannot be resolved"),
     (socket.gaierror, "the host name cannot be resolved"),
     (requests.exceptions.ProxyError, "the proxy refused"),
     (ssl.SSLError, "the TLS handshake failed"),

@@ -228,7 +228,9 @@ class Sender:
             place: The destination that refused; None: the server refuses the key or every request.
         """
         reason = _reason_of(error)
-        self._refused[place] = _Refusal(self._clock() + KEEP_REFUSAL_S, reason)
+        now = self._clock()
+        self._refused = {each: kept for each, kept in self._refused.items() if kept.until > now}
+        self._refused[place] = _Refusal(now + KEEP_REFUSAL_S, reason)
         kind = reason if place is None else f"{reason} {place}"
         # Told before it is counted: who waits for the count finds the reason in the log.
         self._tell_refusal(kind, len(parcels), error, "" if place is None else f" for {place}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 logger = logging.getLogger("otel_braintrust")
 
 REPEAT_AFTER_S = 300.0
+MAX_KINDS = 200
 
 
 @dataclass
@@ -46,7 +47,10 @@ class Troubles:
             if known is not None and now - known.told_at < REPEAT_AFTER_S:
                 known.untold += count
                 return
+            self._kinds.pop(kind, None)
             self._kinds[kind] = _Kind(now)
+            while len(self._kinds) > MAX_KINDS:
+                del self._kinds[next(iter(self._kinds))]  # the one told longest ago
         if known is not None and known.untold:
             message += " (and %d more like this since it was last told)"
             args = (*args, known.untold)

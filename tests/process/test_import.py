@@ -12,7 +12,7 @@ def test_importing_the_package_starts_nothing_and_imports_no_http(
 ) -> None:
     ended = run(
         """
-        import atexit, socket, sys, threading
+        import asyncio, atexit, socket, sys, threading
 
         def refuse(*args, **kwargs):
             raise AssertionError("a socket was opened or an exit handler registered")
