@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Any
 
@@ -13,6 +14,9 @@ from starlette.requests import Request
 # A client that is still sending does not read our answer; up to here its bytes are read and dropped
 # so that it gets the 413 and not a broken pipe.
 MAX_DRAINED_BYTES = 256 * 1024 * 1024
+
+# Decoding has joined the pairs; what is left stands alone.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
@@ -73,8 +77,7 @@ def parse_json(body: bytes) -> Any:
 def _parse_with_surrogates(body: bytes) -> Any:
     try:
         found = json.loads(body, parse_constant=_refuse_constant)
-        text = json.dumps(found, ensure_ascii=False)
-        return json.loads(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+        return orjson.loads(_LONE_SURROGATE.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"The request body is not valid JSON: {error}") from error
 

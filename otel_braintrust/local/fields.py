@@ -53,8 +53,8 @@ def count_field(body: Mapping[str, Any], name: str) -> int | None:
     value = body.get(name)
     if value is None or value == "":
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
-        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
     if type(value) is int and 0 <= value < 2**63:
         return value
     raise HTTPException(400, f"{name}: expected a whole number of at least 0")

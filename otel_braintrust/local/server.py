@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -65,11 +67,12 @@ class LocalServer:
             raise
         app = create_app(self.store, api_key=api_key, limits=limits, allowed_hosts=allowed_hosts)
         # The socket listens already: whoever connects before the loop runs waits, and is served.
-        self._server = uvicorn.Server(
+        self._server = _StoppableServer(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
+                date_header=False,
                 lifespan="off",
                 ws="none",
                 server_header=False,
@@ -107,7 +110,7 @@ class LocalServer:
 
     def stop(self) -> None:
         """Finish the requests in hand, then close port and store; a second call changes nothing."""
-        self._server.should_exit = True
+        self._server.request_stop()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -134,6 +137,27 @@ class LocalServer:
     ) -> None:
         """Stop the server."""
         self.stop()
+
+
+class _StoppableServer(uvicorn.Server):
+    """Waits until it is asked to stop, where uvicorn looks ten times a second."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        """Wait until `request_stop` is called."""
+        self._stop_requested = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        if not self.should_exit:
+            await self._stop_requested.wait()
+
+    def request_stop(self) -> None:
+        """Ask the server to stop, from any thread, also before it runs or after it has ended."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: it has stopped
+                self._loop.call_soon_threadsafe(self._stop_requested.set)
 
 
 def _bound_socket(port: int) -> socket.socket:

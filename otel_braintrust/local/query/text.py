@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlglot
@@ -55,9 +56,21 @@ def parse_query(text: str) -> dict[str, Any]:
 def _parse_btql(clauses: Mapping[str, str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, text in clauses.items():
-        parser = _CLAUSE_PARSERS.get(name)
-        tree[name] = parser(text) if parser else text
+        with _named(name):
+            parser = _CLAUSE_PARSERS.get(name)
+            tree[name] = parser(text) if parser else text
     return tree
+
+
+@contextmanager
+def _named(clause: str) -> Iterator[None]:
+    """Put the clause's name before an error that comes out of it."""
+    try:
+        yield
+    except QueryError as error:
+        text = str(error)
+        named = text if text.startswith(f"{clause}: ") else f"{clause}: {text}"
+        raise QueryError(named) from error
 
 
 def _parse_sql(text: str) -> dict[str, Any]:
@@ -71,15 +84,19 @@ def _parse_sql(text: str) -> dict[str, Any]:
     if select.args.get("distinct"):
         raise QueryError("DISTINCT: this part of SQL is not supported")
     source = select.args.get("from_") or select.args.get("from")
-    tree: dict[str, Any] = {"select": [_output(item) for item in select.expressions]}
+    tree: dict[str, Any] = {}
+    with _named("SELECT"):
+        tree["select"] = [_output(item) for item in select.expressions]
     if source is not None:
         tree["from"] = source_of(source.this)
     where, order = select.args.get("where"), select.args.get("order")
     limit, offset = select.args.get("limit"), select.args.get("offset")
     if where is not None:
-        tree["filter"] = tree_of(where.this)
+        with _named("WHERE"):
+            tree["filter"] = tree_of(where.this)
     if order is not None:
-        tree["sort"] = [_sort(item) for item in order.expressions]
+        with _named("ORDER BY"):
+            tree["sort"] = [_sort(item) for item in order.expressions]
     if limit is not None:
         tree["limit"] = _constant(limit.expression, "LIMIT")
     if offset is not None:
