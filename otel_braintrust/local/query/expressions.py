@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -48,6 +49,11 @@ def tree_of(node: exp.Expression) -> Tree:
         QueryError: shows the part that is not supported.
     """
     kind = type(node)
+    _refuse_unread_parts(node)
+    if node.args.get("negate"):  # how sqlglot 30 writes NOT LIKE; earlier ones wrap it in Not
+        affirmed = node.copy()
+        affirmed.set("negate", None)
+        return {"op": "not", "expr": tree_of(affirmed)}
     if isinstance(node, (exp.And, exp.Or)):
         return {"op": node.key, "children": _chain(node)}
     if kind in BINARY:
@@ -59,6 +65,15 @@ def tree_of(node: exp.Expression) -> Tree:
     if reader is None:
         raise QueryError(f"{_shown(node)}: this is not supported")
     return reader(node)
+
+
+def _refuse_unread_parts(node: exp.Expression) -> None:
+    """Refuse a node with a part that nothing here reads: it would be dropped in silence."""
+    kind = type(node)
+    read = _READ_PARTS.get(kind, {"this", "expression", "negate"})
+    for part, value in node.args.items():
+        if value and part not in read and part not in _HARMLESS_PARTS:
+            raise QueryError(f"{_shown(node)}: this form of {node.key.upper()} is not supported")
 
 
 def _chain(node: exp.Expression) -> list[Tree]:
@@ -104,7 +119,10 @@ def _literal(node: exp.Expression) -> Tree:
     try:
         return {"op": "literal", "value": int(text)}
     except ValueError:
-        return {"op": "literal", "value": float(text)}
+        number = float(text)
+    if not math.isfinite(number):
+        raise QueryError(f"{text:.60}: this number is too large")
+    return {"op": "literal", "value": number}
 
 
 def _negative(node: exp.Expression) -> Tree:
@@ -214,6 +232,25 @@ _READERS: Mapping[type[exp.Expression], Callable[[exp.Expression], Tree]] = {
     exp.Interval: _interval,
     exp.Anonymous: _anonymous,
 }
+
+
+# The parts of each kind of node that its reader looks at; the others have this and expression.
+_READ_PARTS: Mapping[type[exp.Expression], set[str]] = {
+    exp.Literal: {"this", "is_string"},
+    exp.Column: {"this", "table", "db", "catalog"},
+    exp.Bracket: {"this", "expressions"},
+    exp.In: {"this", "expressions", "field"},
+    exp.Array: {"expressions"},
+    exp.Between: {"this", "low", "high"},
+    exp.Interval: {"this", "unit"},
+    exp.Anonymous: {"this", "expressions"},
+    exp.CurrentDate: set(),
+    exp.CurrentTimestamp: set(),
+}
+# How the text was written, not what it means.
+_HARMLESS_PARTS = frozenset(
+    {"value_constructor", "bracket_notation", "typed", "safe", "sysdate", "big_int"}
+)
 
 
 def _shown(node: exp.Expression) -> str:
