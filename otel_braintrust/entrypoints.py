@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_braintrust import exporter
-from otel_braintrust.configure import configure
+from otel_braintrust.configuration import configure
 
 _BaseDistro: Any = object
 with suppress(ImportError):  # the exporter alone needs no opentelemetry-instrumentation

@@ -12,6 +12,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from otel_braintrust.accounts import Counts, FlushResult, Ledger, Ticket
 from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
 from otel_braintrust.delivery.http import Connection
@@ -20,7 +21,6 @@ from otel_braintrust.delivery.parcels import Parcel, seal
 from otel_braintrust.delivery.retrying import Patience
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.ledger import Counts, FlushResult, Ledger, Ticket
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
 

@@ -17,13 +17,13 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import get_current_span
 
+from otel_braintrust.accounts import Counts, FlushResult, Ticket
 from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
     after_fork,
     positive_int_from_environment,
 )
-from otel_braintrust.ledger import Counts, FlushResult, Ticket
 from otel_braintrust.settings import Settings
 from otel_braintrust.traces import TraceAssembler
 

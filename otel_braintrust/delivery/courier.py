@@ -8,13 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from otel_braintrust.accounts import FlushResult, Ledger, Ticket
 from otel_braintrust.delivery.errors import ApiError
 from otel_braintrust.delivery.http import suppressed_instrumentation
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Patience
 from otel_braintrust.delivery.sending import Round, Sender
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.ledger import FlushResult, Ledger, Ticket
 
 SPANS_AT_ONCE = 512
 # A flush during an outage is one more probe, but never more than about one in this time.

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.encoding import encode
-from otel_braintrust.ledger import Ticket
 
 BODY_START = b'{"rows":['
 BODY_END = b'],"api_version":2}'

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.errors import (
     ApiError,
@@ -22,7 +23,6 @@ from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel, address, body_of, halves, pack
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.ledger import Ledger
 
 # After a refusal the same place is left in peace for so long; its rows are counted, not tried.
 KEEP_REFUSAL_S = 60.0

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from rich.console import Console
 
 from otel_braintrust.client import BraintrustClient
-from otel_braintrust.configure import configure
+from otel_braintrust.configuration import configure
 from otel_braintrust.demo.agent import Answer, SupportAgent, openai_client
 from otel_braintrust.demo.endpoint import ModelEndpoint
 from otel_braintrust.demo.report import print_trace, wide_console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import orjson
@@ -15,8 +14,6 @@ from otel_braintrust.local.containers import UnknownContainerError
 from otel_braintrust.local.cursors import CursorError
 from otel_braintrust.local.query.plan import QueryError
 from otel_braintrust.local.rows import RowError
-
-logger = logging.getLogger(__name__)
 
 # Each error of the store, and the status with which Braintrust answers it.
 STATUSES: dict[type[Exception], int] = {
@@ -56,6 +53,5 @@ def _answer_http_error(request: Request, error: Exception) -> Response:
     return PlainTextResponse(detail, error.status_code, headers=dict(error.headers or {}))
 
 
-def _answer_failure(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+def _answer_failure(_request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"Internal error: {type(error).__name__}: {error}", 500)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import orjson
 
+_LIMIT = 2**63  # SQLite's integers
+
 
 class CursorError(ValueError):
     """A cursor that this server did not give out."""
@@ -42,6 +44,6 @@ def decode_cursor(text: object) -> Cursor:
         xact_id, position = orjson.loads(base64.urlsafe_b64decode(text.encode()))
     except (ValueError, TypeError, binascii.Error) as error:
         raise CursorError(text) from error
-    if type(xact_id) is not int or type(position) is not int:
+    if not all(type(part) is int and 0 <= part < _LIMIT for part in (xact_id, position)):
         raise CursorError(text)
     return Cursor(xact_id, position)

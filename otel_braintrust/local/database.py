@@ -40,8 +40,8 @@ CREATE TABLE IF NOT EXISTS rows (
     closed_xact_id INTEGER NOT NULL DEFAULT 9223372036854775807,
     event TEXT NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS rows_by_id
-    ON rows (container, id) WHERE closed_xact_id = 9223372036854775807;
+CREATE UNIQUE INDEX IF NOT EXISTS rows_by_id ON rows (container, id, closed_xact_id);
+CREATE INDEX IF NOT EXISTS rows_by_seq ON rows (container);
 CREATE VIEW IF NOT EXISTS current_rows AS
     SELECT * FROM rows WHERE closed_xact_id = 9223372036854775807;
 CREATE INDEX IF NOT EXISTS rows_by_trace

@@ -250,7 +250,7 @@ class Store:
             ).fetchall()
             page = traces[:limit]
             records = connection.execute(
-                "SELECT rows.* FROM rows JOIN json_each(:roots) AS root"
+                "SELECT rows.* FROM json_each(:roots) AS root CROSS JOIN rows"
                 " ON rows.root_span_id = root.value WHERE container = :container"
                 " AND xact_id <= :xact AND closed_xact_id > :xact ORDER BY seq DESC",
                 {**moment, "roots": orjson.dumps([t["root_span_id"] for t in page]).decode()},

@@ -12,11 +12,11 @@ from typing import Any
 from otel_braintrust.translation import parts
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import (
-    REDACTIONS,
     decode,
     decode_container,
     is_cut_short,
     is_placeholder,
+    is_redaction,
 )
 from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.model_requests import (
@@ -78,7 +78,7 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
     if side == "input":
         value = _with_system(reading, value, span_type)
     if winner is None:
-        redacted = next((c for c in empty if c.value in REDACTIONS), None)
+        redacted = next((c for c in empty if is_redaction(c.value)), None)
         if redacted is not None and value is UNSET:
             empty.remove(redacted)
             value = redacted.value

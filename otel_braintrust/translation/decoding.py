@@ -123,6 +123,11 @@ def is_placeholder(value: Any) -> bool:
     return False
 
 
+def is_redaction(value: Any) -> bool:
+    """Tell whether a value is what an instrumentation writes in place of hidden content."""
+    return isinstance(value, str) and value in REDACTIONS
+
+
 def as_mapping(value: Any) -> Mapping[str, Any] | None:
     """Read a value as an object, parsing JSON text; None if it is none."""
     decoded = decode(value)

@@ -175,7 +175,9 @@ def is_message(value: Mapping[str, Any]) -> bool:
 
 def _is_loose_part(value: Mapping[str, Any]) -> bool:
     kind = value.get("type")
-    return kind in parts.BY_TYPE or (kind is None and any(key in value for key in parts.BY_KEY))
+    if isinstance(kind, str):
+        return kind in parts.BY_TYPE
+    return kind is None and any(key in value for key in parts.BY_KEY)
 
 
 def is_pair(value: Any) -> bool:

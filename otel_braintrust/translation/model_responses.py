@@ -58,7 +58,7 @@ def read_response(value: Any) -> Response | None:
 
 def _are_choices(listed: Any) -> bool:
     return bool(listed) and all(
-        isinstance(item, Mapping) and ("message" in item or item.get("type") in _OUTPUT_ITEMS)
+        isinstance(item, Mapping) and ("message" in item or str(item.get("type")) in _OUTPUT_ITEMS)
         for item in listed
     )
 

@@ -190,7 +190,8 @@ def tool_result_content(result: Any) -> Any:
 
 
 def _is_part(item: Part) -> bool:
-    return item.get("type") in BY_TYPE or any(key in item for key in ("image", "document"))
+    kind = item.get("type")
+    return (isinstance(kind, str) and kind in BY_TYPE) or "image" in item or "document" in item
 
 
 def _only_text(item: Any) -> str | None:

@@ -91,6 +91,7 @@ class Reading:
     groups: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     truncated: list[str] = field(default_factory=list)
     system: Candidate | None = None
     finish_reasons: list[Any] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from otel_braintrust.translation import content, context, errors, metadata, metrics, span_types
@@ -12,6 +12,8 @@ from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.span import LogEvent, SpanEvent, SpanView
 from otel_braintrust.translation.strict import strict
 from otel_braintrust.translation.times import iso
+
+Run = Callable[..., Any]
 
 # Events of which a span may have hundreds, one a chunk: counted, not copied.
 CHUNK_EVENTS = frozenset({"gen_ai.content.completion.chunk", "llm.content.completion.chunk"})
@@ -27,25 +29,47 @@ def read(
         log_events: log records of the span that carry its content.
         dispatch: the compiled tables; by default those of every known convention.
     """
+    events = [*span.events, *map(_as_span_event, log_events)]
+    try:
+        return _read(span, events, dispatch, _plainly)
+    except Exception:  # noqa: BLE001 - a rule met what it was not made for: the others still count
+        return _read(span, events, dispatch, _apart)
+
+
+def _read(span: SpanView, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run) -> Reading:
     reading = Reading(span)
     keys, heads, leftovers = dispatch.keys, dispatch.heads, reading.leftovers
     for scope, step in dispatch.scopes:
         if span.scope_name.startswith(scope):
-            step(reading)
+            run(reading, scope, step)
     for key, value in span.attributes.items():
         rule = keys.get(key)
         if rule is not None:
-            taken = rule(reading, key, value)
+            taken = run(reading, key, rule, key, value)
         elif key.partition(".")[0] in heads and (prefix := dispatch.prefix_of(key)) is not None:
-            taken = dispatch.prefixes[prefix](reading, key, key[len(prefix) :], value)
+            rest = key[len(prefix) :]
+            taken = run(reading, key, dispatch.prefixes[prefix], key, rest, value)
         else:
             taken = False
         if not taken and key not in leftovers:
             leftovers[key] = value
-    _read_events(reading, [*span.events, *map(_as_span_event, log_events)], dispatch)
+    _read_events(reading, events, dispatch, run)
     for step in dispatch.finish:
-        step(reading)
+        run(reading, "put together", step)
     return reading
+
+
+def _plainly(reading: Reading, _place: str, rule: Any, *arguments: Any) -> Any:
+    return rule(reading, *arguments)
+
+
+def _apart(reading: Reading, place: str, rule: Any, *arguments: Any) -> Any:
+    """Run a rule so that its failure costs only itself; its attribute stays in the metadata."""
+    try:
+        return rule(reading, *arguments)
+    except Exception as problem:  # noqa: BLE001 - whatever a span holds, the rest of it is read
+        reading.problems.append(f"{place}: {type(problem).__name__}")
+        return False
 
 
 def _as_span_event(log: LogEvent) -> SpanEvent:
@@ -57,11 +81,13 @@ def _as_span_event(log: LogEvent) -> SpanEvent:
     return SpanEvent(log.name, {**fields, **log.attributes}, log.time_ns)
 
 
-def _read_events(reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch) -> None:
+def _read_events(
+    reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run
+) -> None:
     chunks = 0
     for event in events:
         rule = dispatch.events.get(event.name)
-        if rule is not None and rule(reading, event):
+        if rule is not None and run(reading, event.name, rule, event):
             continue
         if event.name in CHUNK_EVENTS:
             chunks += 1
@@ -82,17 +108,18 @@ def write(reading: Reading) -> dict[str, Any]:
     Returns:
         The row without its container (`project_id`, `experiment_id`): strict JSON values only.
     """
-    span_type = span_types.decide(reading)
-    asked, answered = content.decide(reading, span_type)
-    entries = metadata.decide(reading, span_type)
+    attempt = _Attempts(reading)
+    span_type = attempt(span_types.decide, "task")
+    asked, answered = attempt(content.decide, (content.UNSET, content.UNSET), span_type)
+    entries = attempt(metadata.decide, {}, span_type)
     provider = entries.get("provider")
-    numbers = metrics.decide(reading, span_type, provider, entries)
-    error = errors.decide(reading, span_type)
+    numbers = attempt(metrics.decide, times(reading.span), span_type, provider, entries)
+    error = attempt(errors.decide, None, span_type)
     if error is not None:
         _drop_said_exception(reading, error)
-    described = context.describe(reading)
-    entries = metadata.finish(reading, entries)
-    context.add_facts(reading, entries)
+    described = attempt(context.describe, {})
+    entries = attempt(metadata.finish, entries, entries)
+    attempt(context.add_facts, None, entries)
     row: dict[str, Any] = identity(reading.span)
     own = reading.own
     row["span_attributes"] = {
@@ -114,11 +141,34 @@ def write(reading: Reading) -> dict[str, Any]:
         row["scores"] = reading.scores
     if reading.tags:
         row["tags"] = reading.tags
-    metadata.add_remainders(reading, {**row, "metrics": numbers}, entries)
+    attempt(metadata.add_remainders, None, {**row, "metrics": numbers}, entries)
+    if reading.problems:
+        entries["mapping_error"] = "; ".join(reading.problems)
     row["metadata"] = entries
     row["metrics"] = numbers
     row["context"] = described
     return strict(row)  # type: ignore[no-any-return]  # an object in, an object out
+
+
+class _Attempts:
+    """Steps that must not fail: each gives its value, or a default and a note of what failed."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def __call__(self, step: Any, default: Any, *arguments: Any) -> Any:
+        try:
+            return step(self._reading, *arguments)
+        except Exception as problem:  # noqa: BLE001 - what earlier steps gave is kept
+            place = step.__module__.rpartition(".")[2]
+            self._reading.problems.append(f"{place}: {type(problem).__name__}")
+            return default
+
+
+def times(span: SpanView) -> dict[str, Any]:
+    """Return the metrics that every row has: start and end in seconds since 1970."""
+    start = {"start": span.start_ns / 1e9}
+    return start | {"end": span.end_ns / 1e9} if span.end_ns else start
 
 
 def identity(span: SpanView) -> dict[str, Any]:
@@ -161,9 +211,7 @@ def bare(span: SpanView, problem: BaseException) -> dict[str, Any]:
         "mapping_error": f"translation failed: {type(problem).__name__}",
         **{str(key): value for key, value in _items(span.attributes)},
     }
-    row["metrics"] = {"start": span.start_ns / 1e9} | (
-        {"end": span.end_ns / 1e9} if span.end_ns else {}
-    )
+    row["metrics"] = times(span)
     return strict(row)  # type: ignore[no-any-return]  # an object in, an object out
 
 

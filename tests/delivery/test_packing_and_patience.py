@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.trace import SpanContext
 
+from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.errors import ConnectionFailure, ThrottledError
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel, address, body_of, halves, pack, seal
 from otel_braintrust.delivery.retrying import Patience
-from otel_braintrust.ledger import Ticket
 
 HERE = Destination("project_id", "p")
 

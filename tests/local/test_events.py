@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 
@@ -60,6 +62,13 @@ def test_fetch_takes_its_parameters_from_the_query_too(api):
     assert ([event["id"] for event in rest["events"]], rest["cursor"]) == (["a"], None)
 
 
+def test_any_limit_is_taken(api):
+    insert(api, {"id": "a"})
+    for limit, count in ((0, 0), (2**63 - 1, 1)):
+        page = api.post(api.path("fetch"), {"limit": limit}).json()
+        assert (len(page["events"]), page["cursor"]) == (count, None)
+
+
 def test_rows_written_between_pages_neither_hide_nor_repeat_others(api):
     insert(api, {"id": "a", "input": "old"}, {"id": "b"}, {"id": "c"})
     first = api.post(api.path("fetch"), {"limit": 1}).json()
@@ -89,6 +98,8 @@ def test_a_version_is_the_data_as_it_was(api):
         {"cursor": "x"},
         {"cursor": 5},
         {"cursor": "W10="},
+        {"cursor": base64.b64encode(b"[1, -5]").decode()},
+        {"cursor": base64.b64encode(b"[9223372036854775808, 0]").decode()},
         {"version": "new"},
         {"version": "9" * 19},
         {"max_xact_id": "5"},

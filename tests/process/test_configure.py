@@ -11,7 +11,7 @@ from .conftest import Ended
 CHAT = """
     from opentelemetry import trace
     from opentelemetry._logs import get_logger
-    from otel_braintrust.configure import flush
+    from otel_braintrust.configuration import flush
 
     def chat():
         attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
@@ -36,7 +36,7 @@ def test_where_there_is_nothing_it_makes_both_providers(
     ended = run(
         CHAT
         + """
-    from otel_braintrust.configure import configure
+    from otel_braintrust.configuration import configure
     configure()
     chat()
     """
@@ -51,7 +51,7 @@ def test_it_adds_to_the_provider_that_is_there_and_logs_are_joined(
         CHAT
         + """
     from opentelemetry.sdk.trace import TracerProvider
-    from otel_braintrust.configure import configure
+    from otel_braintrust.configuration import configure
     provider = TracerProvider()
     trace.set_tracer_provider(provider)
     configure()
@@ -71,7 +71,7 @@ def test_logs_that_the_application_sets_up_afterwards_stay_its_own_and_are_joine
     from opentelemetry._logs import get_logger_provider, set_logger_provider
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.trace import TracerProvider
-    from otel_braintrust.configure import configure
+    from otel_braintrust.configuration import configure
     trace.set_tracer_provider(TracerProvider())
     configure()
     mine = LoggerProvider()
@@ -89,7 +89,7 @@ def test_a_foreign_provider_is_told_and_the_application_goes_on(
     ended = run(
         """
         from opentelemetry import trace
-        from otel_braintrust.configure import configure, flush
+        from otel_braintrust.configuration import configure, flush
         trace.set_tracer_provider(trace.NoOpTracerProvider())
         configure()
         trace.get_tracer("app").start_span("unseen").end()

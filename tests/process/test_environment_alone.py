@@ -82,7 +82,7 @@ def test_configure_afterwards_is_the_same_processor(
     ended = run(
         """
         from opentelemetry import trace
-        from otel_braintrust.configure import configure, flush, ledger
+        from otel_braintrust.configuration import configure, flush, ledger
 
         assert configure() is configure()
         trace.get_tracer("app").start_span("one").end()
@@ -146,7 +146,7 @@ def test_our_own_requests_make_no_spans(server: ScriptedServer, run: Callable[..
             return real(session, request, **kwargs)
 
         requests.Session.send = instrumented
-        from otel_braintrust.configure import configure, flush, ledger
+        from otel_braintrust.configuration import configure, flush, ledger
         trace.get_tracer("app").start_span("one").end()
         configure()
         assert flush(10.0).ok

@@ -11,7 +11,7 @@ from .conftest import KEY, Ended
 
 SCRIPT = """
     from opentelemetry import trace
-    from otel_braintrust.configure import configure
+    from otel_braintrust.configuration import configure
 
     configure(project="exits")
     for number in range(20):
@@ -34,7 +34,7 @@ def test_a_provider_that_does_not_shut_down_delivers_too(
     ended = run(
         """
         from opentelemetry.sdk.trace import TracerProvider
-        from otel_braintrust.configure import configure
+        from otel_braintrust.configuration import configure
 
         provider = TracerProvider(shutdown_on_exit=False)
         configure(project="exits", tracer_provider=provider)
@@ -86,7 +86,7 @@ def test_spans_of_a_thread_that_runs_to_the_end_are_sent(
         """
         import threading, time
         from opentelemetry import trace
-        from otel_braintrust.configure import configure
+        from otel_braintrust.configuration import configure
 
         configure(project="exits")
 

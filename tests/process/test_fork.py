@@ -11,7 +11,7 @@ from .conftest import Ended
 PRELUDE = """
     import os, sys, threading, time
     from opentelemetry import trace
-    from otel_braintrust.configure import configure, flush, ledger
+    from otel_braintrust.configuration import configure, flush, ledger
 
     processor = configure(project="forks")
     tracer = trace.get_tracer("app")

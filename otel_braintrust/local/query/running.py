@@ -16,6 +16,7 @@ from otel_braintrust.local.query.comparing import Sql, number_of
 from otel_braintrust.local.query.compiler import ARITHMETIC, Compiler
 from otel_braintrust.local.query.operands import COLUMNS, HOME_FIELDS, JSON_FIELDS
 from otel_braintrust.local.query.plan import SPANS, Output, Plan, QueryError, Sort
+from otel_braintrust.local.query.tree import path_of
 from otel_braintrust.local.store import Store
 
 DEFAULT_LIMIT = 1000
@@ -59,7 +60,7 @@ def run(store: Store, plan: Plan, *, now: datetime) -> ResultPage:
         read = reader.spans if plan.shape == SPANS else reader.traces
         events, more = read(limit, place.position)
     except (sqlite3.OperationalError, sqlite3.DataError) as error:
-        raise QueryError(f"filter: too large for this server: {error}") from error
+        raise QueryError(f"query: SQLite cannot run it: {error}") from error
     cursor = Cursor(place.xact_id, place.position + limit).encode() if more and limit else None
     return ResultPage([_shown(event, plan) for event in events], cursor)
 
@@ -110,7 +111,7 @@ class _Reader:
         roots = [record["root_span_id"] for record in found]
         # json_each counts its items, which keeps the order of the traces.
         members = (
-            "SELECT rows.* FROM rows JOIN json_each(?) AS root ON root_span_id = root.value"  # noqa: S608 - as above
+            "SELECT rows.* FROM json_each(?) AS root CROSS JOIN rows ON root_span_id = root.value"  # noqa: S608 - as above
             f" WHERE {self._visible[0]} ORDER BY root.key, pagination_key"
         )
         text = orjson.dumps(roots[:limit]).decode()
@@ -130,12 +131,18 @@ class _Term:
     descending: bool
 
     def clause(self, sql: str) -> str:
-        return f"{sql} {'DESC' if self.descending else 'ASC'} NULLS LAST"
+        direction = "DESC" if self.descending else "ASC"
+        # Said of a column that is never null it would only keep SQLite from using the index.
+        return f"{sql} {direction}" + ("" if sql == "pagination_key" else " NULLS LAST")
 
 
 def _order(compiler: Compiler, sorts: tuple[Sort, ...]) -> list[_Term]:
     terms: list[_Term] = []
     for sort in sorts:
+        if path_of(sort.by) == ("_pagination_key",):
+            # The number sorts as its text does, and has an index.
+            terms.append(_Term("pagination_key", (), sort.descending))
+            continue
         operand = compiler.operand(sort.by)
         if sort.by["op"] in ARITHMETIC:
             operand = number_of(operand)

@@ -175,7 +175,9 @@ def _parsed(text: str, clause: str) -> exp.Expression:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[\d+m", "", text)
+    """A parser's message without terminal codes and names of Python classes."""
+    text = re.sub(r"\x1b\[\d+m", "", text)
+    return re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
 
 
 def _output(item: exp.Expression) -> dict[str, Any]:

@@ -42,6 +42,8 @@ SPAN_TYPES = frozenset(
     ]
 ) | {"decision", "question", "log"}
 
+MAX_FETCH_LIMIT = 1_000_000
+
 CONTAINER_KEY = {PROJECT_LOGS: "project_id", EXPERIMENT: "experiment_id"}
 FEEDBACK_FIELDS = ("scores", "expected", "tags")
 
@@ -72,7 +74,7 @@ async def fetch(request: Request) -> Response:
     page = await run_in_threadpool(
         store_of(request).fetch,
         _container(request),
-        limit=DEFAULT_FETCH_LIMIT if limit is None else limit,
+        limit=DEFAULT_FETCH_LIMIT if limit is None else min(limit, MAX_FETCH_LIMIT),
         cursor=wanted.get("cursor") or None,
         version=count_field(wanted, "version"),
     )

@@ -13,6 +13,9 @@ from otel_braintrust.translation.conventions.rules import Convention, PrefixRule
 from otel_braintrust.translation.decoding import as_mapping, decode, decode_container, parse
 from otel_braintrust.translation.reading import OWN, Candidate, Reading
 
+# Beyond 64 bits JSON readers no longer agree on an integer.
+MAX_INTEGER = 2**63
+
 
 def _json(side: str) -> Rule:
     """The value is the JSON text of a field; text that is none stays visible as text."""
@@ -51,6 +54,8 @@ def _flat(side: str) -> PrefixRule:
     """A flattened form, `braintrust.input.0.role`, is put together again."""
 
     def read(reading: Reading, key: str, rest: str, value: Any) -> bool:
+        if not rest:
+            return False
         holder = reading.groups.setdefault(f"braintrust.{side}", {}).setdefault(0, {})
         holder[rest] = value
         holder.setdefault("", {})[key] = value
@@ -128,9 +133,11 @@ def _number(value: Any) -> int | float | None:
             value = parse(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value
+    if isinstance(value, int):
+        return value if abs(value) < MAX_INTEGER else None
+    return value if math.isfinite(value) else None
 
 
 def _score(reading: Reading, name: str, value: Any) -> None:

@@ -28,6 +28,9 @@ PrefixRule = Callable[[Reading, str, str, Any], bool]
 EventRule = Callable[[Reading, SpanEvent], bool]
 Step = Callable[[Reading], None]
 
+# An index beyond this is no message of a conversation: the attribute stays as it is.
+MAX_INDEX_DIGITS = 4
+
 NO_TYPES: frozenset[str] = frozenset()
 
 
@@ -287,7 +290,7 @@ def numbered(family: str) -> PrefixRule:
 
     def read(reading: Reading, key: str, rest: str, value: Any) -> bool:
         index, _, name = rest.partition(".")
-        if not index.isdigit() or len(index) > 5:
+        if not name or not index.isdigit() or len(index) > MAX_INDEX_DIGITS:
             return False
         holder = reading.group(family, int(index))
         holder[name] = value

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
 from scripted_server import ScriptedServer
 
-from otel_braintrust.configure import configure, flush, ledger
+from otel_braintrust.configuration import configure, flush, ledger
 from otel_braintrust.delivery.destinations import ParentError
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.settings import SettingsError

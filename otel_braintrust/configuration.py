@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_braintrust.ledger import Counts, FlushResult
+from otel_braintrust.accounts import Counts, FlushResult
 from otel_braintrust.logs import BraintrustLogRecordProcessor, LogJoin
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.settings import Settings

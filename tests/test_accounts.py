@@ -7,7 +7,7 @@ import time
 
 from opentelemetry.trace import SpanContext
 
-from otel_braintrust.ledger import Counts, FlushResult, Ledger
+from otel_braintrust.accounts import Counts, FlushResult, Ledger
 
 
 class _Span:
