@@ -140,7 +140,7 @@ class LocalServer:
 
 
 class _StoppableServer(uvicorn.Server):
-    """Waits until it is asked to stop, where uvicorn looks ten times a second."""
+    """Stops as soon as it is asked to, where uvicorn looks ten times a second and then sleeps."""
 
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -152,6 +152,16 @@ class _StoppableServer(uvicorn.Server):
         if not self.should_exit:
             await self._stop_requested.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port; finish what is under way if anything is."""
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+        for each in sockets or ():
+            each.close()
+
     def request_stop(self) -> None:
         """Ask the server to stop, from any thread, also before it runs or after it has ended."""
         self.should_exit = True
@@ -161,7 +171,9 @@ class _StoppableServer(uvicorn.Server):
 
 
 def _bound_socket(port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol left out asyncio does not see TCP and leaves Nagle's algorithm on: each
+    # answer to a POST then took 44 ms.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((LOOPBACK, port))
