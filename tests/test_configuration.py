@@ -8,12 +8,12 @@ import pytest
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
-from scripted_server import ScriptedServer
 
 from otel_braintrust.configuration import configure, flush, ledger
 from otel_braintrust.delivery.destinations import ParentError
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.settings import SettingsError
+from tests.scripted_server import ScriptedServer
 
 KEY = "sk-test-12345"
 

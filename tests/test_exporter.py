@@ -15,11 +15,11 @@ from opentelemetry.sdk.trace.export import (
     SpanExportResult,
 )
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from scripted_server import Answer, ScriptedServer
 
 from otel_braintrust.delivery.destinations import ParentError
 from otel_braintrust.exporter import BraintrustSpanExporter
 from otel_braintrust.local.server import LocalServer
+from tests.scripted_server import Answer, ScriptedServer
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
-from scripted_server import ScriptedServer
 
 from otel_braintrust.logs import BraintrustLogRecordProcessor
 from otel_braintrust.processor import BraintrustSpanProcessor
+from tests.scripted_server import ScriptedServer
 
 LOOKED_UP = {"id-of-default": "default"}
 

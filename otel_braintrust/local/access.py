@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from otel_braintrust.local.answers import STATUSES, failure_answer
 from otel_braintrust.local.limits import Limits
 from otel_braintrust.local.store import Store
 
@@ -23,7 +24,12 @@ def guarded(path: str, handler: Handler, *, methods: Sequence[str]) -> Route:
 
     async def endpoint(request: Request) -> Response:
         check_key(request)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except (HTTPException, *STATUSES):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is to hear of it
+            return failure_answer(request, error)
 
     return Route(path, endpoint, methods=list(methods))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ExceptionHandler
 
@@ -15,12 +16,15 @@ from otel_braintrust.local.cursors import CursorError
 from otel_braintrust.local.query.plan import QueryError
 from otel_braintrust.local.rows import RowError
 
+logger = logging.getLogger(__name__)
+
 # Each error of the store, and the status with which Braintrust answers it.
 STATUSES: dict[type[Exception], int] = {
     RowError: 400,
     CursorError: 400,
     QueryError: 400,
     UnknownContainerError: 403,
+    ClientDisconnect: 400,  # nobody reads this one
 }
 
 
@@ -37,7 +41,7 @@ class JSONAnswer(Response):
 def error_handlers() -> dict[int | type[Exception], ExceptionHandler]:
     """What Starlette is to do with each kind of error."""
     told: dict[int | type[Exception], ExceptionHandler] = dict.fromkeys(STATUSES, _answer_error)
-    return {**told, HTTPException: _answer_http_error, Exception: _answer_failure}
+    return {**told, HTTPException: _answer_http_error}
 
 
 def _answer_error(_request: Request, error: Exception) -> Response:
@@ -53,5 +57,11 @@ def _answer_http_error(request: Request, error: Exception) -> Response:
     return PlainTextResponse(detail, error.status_code, headers=dict(error.headers or {}))
 
 
-def _answer_failure(_request: Request, error: Exception) -> Response:
+def failure_answer(request: Request, error: Exception) -> Response:
+    """The answer to a request that met a fault of this server; the log gets the traceback.
+
+    Given out by the route itself: Starlette's own handler raises the error once more, and the
+    connection is then cut under the client's next request.
+    """
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return PlainTextResponse(f"Internal error: {type(error).__name__}: {error}", 500)

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterator
 
 import pytest
-from scripted_server import ScriptedServer
 
 from otel_braintrust.delivery.destinations import (
     Destination,
@@ -17,6 +16,7 @@ from otel_braintrust.delivery.destinations import (
 from otel_braintrust.delivery.errors import AuthenticationError
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.slugs import decode_slug
+from tests.scripted_server import ScriptedServer
 
 PROJECT = "11111111-2222-3333-4444-555555555555"
 ROW = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scripted_server import Answer, ScriptedServer
 
 from otel_braintrust.delivery.errors import mask_key, parse_retry_after
 from otel_braintrust.delivery.http import (
@@ -23,6 +22,7 @@ from otel_braintrust.delivery.http import (
     ThrottledError,
     TooLargeError,
 )
+from tests.scripted_server import Answer, ScriptedServer
 
 KEY = "sk-secret-key-of-the-tests-42"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from scripted_server import ScriptedServer
 
 from otel_braintrust.processor import BraintrustSpanProcessor
+from tests.scripted_server import ScriptedServer
 
 KEY = "sk-secret-key-of-the-tests-42"
 

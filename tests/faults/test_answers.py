@@ -10,7 +10,8 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from scripted_server import Answer, ScriptedServer
+
+from tests.scripted_server import Answer, ScriptedServer
 
 from .conftest import KEY, Application
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from scripted_server import Answer, ScriptedServer
 
 from otel_braintrust.processor import BraintrustSpanProcessor
+from tests.scripted_server import Answer, ScriptedServer
 
 from .conftest import Application
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sample_traces import PIXEL, QUESTION, assistant, model_call, span, support_trace
+
+from tests.pages.sample_traces import PIXEL, QUESTION, assistant, model_call, span, support_trace
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import expect

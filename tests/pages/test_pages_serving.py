@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import requests
-from sample_traces import PIXEL, assistant, model_call, span, support_trace, tokens
 
 from otel_braintrust.local.server import LocalServer
+from tests.pages.sample_traces import PIXEL, assistant, model_call, span, support_trace, tokens
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 Log = Callable[..., None]

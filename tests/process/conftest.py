@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from scripted_server import ScriptedServer
 
 from otel_braintrust.options import OPTIONS
+from tests.scripted_server import ScriptedServer
 
 KEY = "sk-secret-key-of-the-tests-42"
 

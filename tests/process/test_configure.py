@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scripted_server import ScriptedServer
+from tests.scripted_server import ScriptedServer
 
 from .conftest import Ended
 

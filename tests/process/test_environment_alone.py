@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted_server import Answer, ScriptedServer
+
+from tests.scripted_server import Answer, ScriptedServer
 
 from .conftest import Ended
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from scripted_server import Answer, ScriptedServer
+
+from tests.scripted_server import Answer, ScriptedServer
 
 from .conftest import KEY, Ended
 

@@ -143,5 +143,6 @@ def constant(value: Any) -> Operand:
         )
     if kind == NUMBER and abs(value) >= 2**63:
         value = float(value)
-    parameters = () if kind == LIST else (value,)
-    return Operand("?", parameters, kind, value=value, is_constant=True)
+    if kind == LIST:  # only IN and INCLUDES take a list, and they take its values one by one
+        return Operand("'list'", (), LIST, value=value, is_constant=True)
+    return Operand("?", (value,), kind, value=value, is_constant=True)
