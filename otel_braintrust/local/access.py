@@ -16,6 +16,7 @@ from otel_braintrust.local.store import Store
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+_EXPECTED: tuple[type[Exception], ...] = (HTTPException, *STATUSES)
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -26,7 +27,7 @@ def guarded(path: str, handler: Handler, *, methods: Sequence[str]) -> Route:
         check_key(request)
         try:
             return await handler(request)
-        except (HTTPException, *STATUSES):
+        except _EXPECTED:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is to hear of it
             return failure_answer(request, error)
