@@ -43,8 +43,6 @@ class Candidate:
         raw: the attributes it was made of, handed back if it loses.
         homes: span types in which it is the first choice.
         order: which family goes first among equals.
-        system: a system prompt that belongs before it.
-        finish_reasons: reasons by choice that stand beside it.
     """
 
     rank: int
@@ -53,8 +51,6 @@ class Candidate:
     raw: dict[str, Any]
     homes: frozenset[str] = frozenset()
     order: int = 0
-    system: Any = None
-    system_raw: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -7,23 +7,6 @@ from otel_braintrust.translation.reading import Reading
 # The attribute families of infrastructure: a span with these and no model is a function.
 INFRASTRUCTURE_PREFIXES = ("http.", "db.", "rpc.", "messaging.", "faas.", "url.", "aws.")
 
-# Types that Braintrust knows; what `braintrust.span_attributes` says is taken as it is.
-SPAN_TYPES = frozenset(
-    [
-        "llm",
-        "score",
-        "function",
-        "eval",
-        "task",
-        "tool",
-        "automation",
-        "facet",
-        "preprocessor",
-        "classifier",
-        "review",
-    ]
-)
-
 
 def decide(reading: Reading) -> str:
     """Return the type of highest rank among those suggested, or the one that the structure shows.
