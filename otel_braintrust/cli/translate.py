@@ -6,6 +6,7 @@ import gzip
 import math
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ import typer
 from otel_braintrust.cli.failure import ASKED_WRONGLY
 
 if TYPE_CHECKING:
+    from otel_braintrust.traces import AssembledSpan
     from otel_braintrust.translation.otlp import Telemetry
 
 STDIN = "-"
@@ -40,22 +42,31 @@ def translate(
     Log records join their span by its id, across all files. A file that cannot be read is named on
     stderr with the place of the fault, the others are translated, and the exit status is 2.
     """
+    telemetry = [found for name in files if (found := _read_or_tell(name)) is not None]
+    out = sys.stdout.buffer
+    for assembled in assemble(telemetry):
+        if assembled.row is not None:
+            out.write(orjson.dumps(assembled.row, option=orjson.OPT_APPEND_NEWLINE))
+    out.flush()
+    if len(telemetry) < len(files):
+        raise typer.Exit(ASKED_WRONGLY)
+
+
+def assemble(telemetry: Sequence[Telemetry]) -> list[AssembledSpan]:
+    """Translate what files hold as one batch: log records join their spans across all of them.
+
+    Args:
+        telemetry: what `read_telemetry` found in each file.
+    """
     from otel_braintrust.traces import TraceAssembler
 
-    telemetry = [found for name in files if (found := _read_or_tell(name)) is not None]
     spans = [span for found in telemetry for span in found.spans]
     # All files are one batch: nothing in it may be forgotten for its age or the number of spans.
     assembler = TraceAssembler(max_spans=max(1, len(spans)) * 2, max_age_s=math.inf)
     for found in telemetry:
         for event in found.logs:
             assembler.add_log_record(event)
-    out = sys.stdout.buffer
-    for assembled in assembler.assemble(spans):
-        if assembled.row is not None:
-            out.write(orjson.dumps(assembled.row, option=orjson.OPT_APPEND_NEWLINE))
-    out.flush()
-    if len(telemetry) < len(files):
-        raise typer.Exit(ASKED_WRONGLY)
+    return assembler.assemble(spans)
 
 
 def read_telemetry(name: str) -> Telemetry:
