@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -14,6 +15,7 @@ from otel_braintrust.accounts import Counts, FlushResult
 from otel_braintrust.logs import BraintrustLogRecordProcessor, LogJoin
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.settings import Settings
+from otel_braintrust.translation.conventions.rules import Convention
 
 logger = logging.getLogger("otel_braintrust")
 
@@ -40,6 +42,7 @@ def configure(
     tracer_provider: Any = None,
     logger_provider: Any = None,
     spans: str = "all",
+    conventions: Sequence[Convention] = (),
     **options: Any,
 ) -> BraintrustSpanProcessor:
     """Send the spans of this process to Braintrust.
@@ -60,12 +63,13 @@ def configure(
         tracer_provider: The TracerProvider; default the process's.
         logger_provider: The LoggerProvider; default the process's.
         spans: Which spans go; ``"all"``.
+        conventions: Dialects of your own, see :mod:`otel_braintrust.conventions`.
         options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
 
     Raises:
         SettingsError: An option cannot be used.
         ParentError: The parent has none of the forms that can be read.
-        TypeError: The tracer_provider given takes no span processors.
+        TypeError: The tracer_provider given takes no span processors, or a convention is none.
 
     Example::
 
@@ -83,6 +87,7 @@ def configure(
         "app_url": app_url,
         "org_name": org_name,
         "spans": spans,
+        "conventions": conventions,
         **options,
     }
     with _lock:

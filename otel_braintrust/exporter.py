@@ -23,6 +23,7 @@ from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
+from otel_braintrust.translation.conventions.rules import Convention
 
 logger = logging.getLogger("otel_braintrust")
 
@@ -50,11 +51,13 @@ class BraintrustSpanExporter(SpanExporter):
         api_url: API host; default ``BRAINTRUST_API_URL``, else what the login says.
         app_url: App host; default ``BRAINTRUST_APP_URL``.
         org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
+        conventions: Dialects of your own, see :mod:`otel_braintrust.conventions`.
         options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
 
     Raises:
         SettingsError: An option cannot be used.
         ParentError: The parent has none of the forms that can be read.
+        TypeError: A convention is none.
 
     Example::
 
@@ -71,6 +74,7 @@ class BraintrustSpanExporter(SpanExporter):
         api_url: str | None = None,
         app_url: str | None = None,
         org_name: str | None = None,
+        conventions: Sequence[Convention] = (),
         **options: Any,
     ) -> None:
         self.settings = Settings.resolve(
@@ -90,7 +94,8 @@ class BraintrustSpanExporter(SpanExporter):
         self._parents: dict[str, Destination | None] = {}
         self._answers = True
         self._lost_told = 0
-        self.assembler = TraceAssembler()
+        self._conventions = tuple(conventions)
+        self.assembler = TraceAssembler(conventions=self._conventions)
         self.queue_size = self.settings.queue_size or queue_size_from_environment()
         self.courier: Courier | None = None
         if self.settings.api_key:
@@ -268,7 +273,7 @@ class BraintrustSpanExporter(SpanExporter):
         if self.courier is not None:
             self.courier.renew_after_fork()
         # Another thread may have held the old one's locks.
-        self.assembler = TraceAssembler()
+        self.assembler = TraceAssembler(conventions=self._conventions)
         self._lost_told = 0
 
 

@@ -26,6 +26,7 @@ from otel_braintrust.exporter import (
 )
 from otel_braintrust.settings import Settings
 from otel_braintrust.traces import TraceAssembler
+from otel_braintrust.translation.conventions.rules import Convention
 
 PARENT_KEY = "braintrust.parent"
 DEFAULT_BATCH_SPANS = 512
@@ -92,11 +93,13 @@ class BraintrustSpanProcessor(SpanProcessor):
         app_url: App host; default ``BRAINTRUST_APP_URL``.
         org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
         spans: Which spans go; ``"all"``.
+        conventions: Dialects of your own, see :mod:`otel_braintrust.conventions`.
         options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
 
     Raises:
         SettingsError: An option cannot be used.
         ParentError: The parent has none of the forms that can be read.
+        TypeError: A convention is none.
 
     Example::
 
@@ -115,6 +118,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         app_url: str | None = None,
         org_name: str | None = None,
         spans: str = "all",
+        conventions: Sequence[Convention] = (),
         **options: Any,
     ) -> None:
         if spans not in SPANS:
@@ -127,6 +131,7 @@ class BraintrustSpanProcessor(SpanProcessor):
             api_url=api_url,
             app_url=app_url,
             org_name=org_name,
+            conventions=conventions,
             **options,
         )
         # Called with each span that starts until it returns True; configure() sets it.

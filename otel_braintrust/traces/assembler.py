@@ -11,6 +11,8 @@ from typing import Any
 from otel_braintrust.traces.log_events import LogEvents, log_event_of
 from otel_braintrust.traces.model_calls import ModelCalls, lend_content
 from otel_braintrust.translation import row as translation
+from otel_braintrust.translation.conventions import Convention, Dispatch
+from otel_braintrust.translation.conventions.users import checked, dispatch_for
 from otel_braintrust.translation.span import SpanView, sdk_span_view
 
 # Event names by which instrumentations send content in log records.
@@ -39,6 +41,11 @@ class TraceAssembler:
         max_spans: spans remembered for their log events, and for the calls beneath them.
         max_age_s: seconds after which what is remembered of a span is forgotten.
         clock: seconds, monotonic.
+        conventions: a user's own dialects, see `otel_braintrust.conventions`.
+
+    Raises:
+        TypeError: a convention is none.
+        ValueError: a convention has no name, or a prefix without a dot at its end.
 
     Example:
         >>> from otel_braintrust.translation import OtlpSpan
@@ -53,7 +60,9 @@ class TraceAssembler:
         max_spans: int = 10_000,
         max_age_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
+        conventions: Sequence[Convention] = (),
     ) -> None:
+        self._conventions = checked(conventions)
         self._logs = LogEvents(
             max_spans=max_spans, max_events=1_000, max_age_s=max_age_s, clock=clock
         )
@@ -86,7 +95,9 @@ class TraceAssembler:
             One entry for each span, in the order given. Never raises: each span is isolated.
         """
         with self._lock:
-            assembled = [self._translate(sdk_span_view(span)) for span in spans]
+            # Here, because installed conventions are loaded with the first span, not before.
+            dispatch = dispatch_for(self._conventions)
+            assembled = [self._translate(sdk_span_view(span), dispatch) for span in spans]
             by_id: dict[int, AssembledSpan] = {}
             for entry in _children_first(assembled):
                 if entry.row is None:
@@ -97,11 +108,10 @@ class TraceAssembler:
                     lend_content(entry.row, inner)
         return assembled
 
-    def _translate(self, span: SpanView) -> AssembledSpan:
+    def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
         logs = self._logs.take(span.trace_id, span.span_id)
         try:
-            reading = translation.read(span, logs)
-            row = None if reading.placeholder_span else translation.write(reading)
+            reading, row = translation.make(span, logs, dispatch)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
         return AssembledSpan(span, row, reading.parent)

@@ -114,6 +114,13 @@ class Reading:
         members = self.groups.setdefault(family, {})
         return members.setdefault(index, {})
 
+    def gathered(self, family: str) -> dict[str, Any]:
+        """The attributes of which a flat family was gathered, under their own keys."""
+        raw: dict[str, Any] = {}
+        for fields in self.groups.get(family, {}).values():
+            raw |= fields.get("", {})
+        return raw
+
     def best(self, name: str) -> Any:
         """The best real value suggested for a name so far; None without one."""
         found = [s for s in self.named.get(name, ()) if not is_placeholder(s.value)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from otel_braintrust.translation import content, context, errors, metadata, metrics, span_types
-from otel_braintrust.translation.conventions import DISPATCH, Dispatch
+from otel_braintrust.translation.conventions import DISPATCH, Dispatch, users
 from otel_braintrust.translation.decoding import as_mapping
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.span import LogEvent, SpanEvent, SpanView
@@ -17,6 +17,46 @@ Run = Callable[..., Any]
 
 # Events of which a span may have hundreds, one a chunk: counted, not copied.
 CHUNK_EVENTS = frozenset({"gen_ai.content.completion.chunk", "llm.content.completion.chunk"})
+
+
+def make(
+    span: SpanView, log_events: Sequence[LogEvent] = (), dispatch: Dispatch = DISPATCH
+) -> tuple[Reading, dict[str, Any] | None]:
+    """Read a span and write its row; without users' conventions where these make it impossible.
+
+    Args:
+        span: the span's view.
+        log_events: log records of the span that carry its content.
+        dispatch: the compiled tables; by default those of every convention of ours.
+
+    Returns:
+        What was read, and the row; no row for a placeholder that is no span of its own.
+    """
+    if not dispatch.users:
+        reading = read(span, log_events, dispatch)
+        return reading, _written(reading)
+    made: tuple[Reading, dict[str, Any] | None] | None = None
+    try:
+        reading = read(span, log_events, dispatch)
+        known = len(reading.problems)
+        made = reading, _written(reading)
+        if len(reading.problems) == known:
+            return made
+    except Exception:  # noqa: BLE001, S110 - told below, if it was for the users' conventions
+        pass
+    reading = read(span, log_events)
+    known = len(reading.problems)
+    row = _written(reading)
+    if made is not None and len(reading.problems) > known:
+        return made  # it fails without them too
+    users.tell_unusable(dispatch)
+    if row is not None:
+        row["metadata"]["mapping_error"] = "left out: " + ", ".join(dispatch.users)
+    return reading, row
+
+
+def _written(reading: Reading) -> dict[str, Any] | None:
+    return None if reading.placeholder_span else write(reading)
 
 
 def read(
@@ -39,9 +79,9 @@ def read(
 def _read(span: SpanView, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run) -> Reading:
     reading = Reading(span)
     keys, heads, leftovers = dispatch.keys, dispatch.heads, reading.leftovers
-    for scope, step in dispatch.scopes:
+    for scope, owner, step in dispatch.scopes:
         if span.scope_name.startswith(scope):
-            run(reading, scope, step)
+            run(reading, owner, step)
     for key, value in span.attributes.items():
         rule = keys.get(key)
         if rule is not None:
@@ -54,8 +94,11 @@ def _read(span: SpanView, events: Sequence[SpanEvent], dispatch: Dispatch, run: 
         if not taken and key not in leftovers:
             leftovers[key] = value
     _read_events(reading, events, dispatch, run)
-    for step in dispatch.finish:
-        run(reading, "put together", step)
+    for owner, step in dispatch.finish:
+        run(reading, owner, step)
+    for family in list(reading.groups):  # gathered by a rule, and put together by nobody
+        reading.restore(reading.gathered(family))
+        del reading.groups[family]
     return reading
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -113,7 +113,7 @@ def resolve(
     if family is None:
         return None
     counts = dict(records.families[family])
-    for other in FAMILIES:
+    for other in _families_of(records):
         theirs = records.families.get(other)
         if other != family and theirs and _agree(counts, theirs):
             for name, count in theirs.items():
@@ -134,8 +134,14 @@ def resolve(
     return usage
 
 
+def _families_of(records: UsageRecords) -> Sequence[str]:
+    """Name the families by authority: those of users' conventions, then ours."""
+    theirs = [name for name in records.families if name not in FAMILIES]
+    return [*theirs, *FAMILIES] if theirs else FAMILIES
+
+
 def _choose(records: UsageRecords) -> str | None:
-    present = [name for name in FAMILIES if records.families.get(name)]
+    present = [name for name in _families_of(records) if records.families.get(name)]
     complete = [
         name
         for name in present

@@ -1,11 +1,12 @@
 """Every dialect of spans: one file each, all of one shape, compiled into one dispatch table.
 
-The next dialect is one new file with a `CONVENTION`, and its name in `CONVENTIONS` below.
+The next dialect is one new file with a `CONVENTION`, and its name in `CONVENTIONS` below. Users add
+theirs from outside: see `users.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from otel_braintrust.translation.conventions import (
@@ -63,15 +64,27 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
 
 @dataclass(slots=True)
 class Dispatch:
-    """All tables in one: a key is looked up once, whatever number of dialects there are."""
+    """All tables in one: a key is looked up once, whatever number of dialects there are.
+
+    Attributes:
+        keys: attribute key to rule.
+        prefixes: key prefix to rule.
+        heads: what stands before the first dot of the prefixes.
+        events: event name to rule.
+        scopes: instrumentation scope prefix, the convention's name, and its step.
+        finish: the convention's name and its step.
+        owners: the convention's name for a key, a prefix, or an `event NAME`.
+        users: names of the conventions that are not ours.
+    """
 
     keys: dict[str, Rule] = field(default_factory=dict)
     prefixes: dict[str, PrefixRule] = field(default_factory=dict)
     heads: frozenset[str] = frozenset()
     events: dict[str, EventRule] = field(default_factory=dict)
-    scopes: tuple[tuple[str, Step], ...] = ()
-    finish: tuple[Step, ...] = ()
+    scopes: tuple[tuple[str, str, Step], ...] = ()
+    finish: tuple[tuple[str, Step], ...] = ()
     owners: dict[str, str] = field(default_factory=dict)
+    users: tuple[str, ...] = ()
 
     def prefix_of(self, key: str) -> str | None:
         """The longest prefix in the tables with which a key starts."""
@@ -84,32 +97,37 @@ class Dispatch:
         return None
 
 
-def compile_dispatch(conventions: Iterable[Convention]) -> Dispatch:
+def compile_dispatch(
+    conventions: Iterable[Convention] = CONVENTIONS, users: Sequence[Convention] = ()
+) -> Dispatch:
     """Compile tables into one; where two dialects claim a key, the first in order has it.
 
     Args:
         conventions: the dialects, those of more authority first.
+        users: dialects of users: they go before all of ours but the first, `braintrust.*`.
     """
-    dispatch = Dispatch()
-    scopes: list[tuple[str, Step]] = []
-    finish: list[Step] = []
-    for convention in conventions:
+    dispatch = Dispatch(users=tuple(user.name for user in users))
+    scopes: list[tuple[str, str, Step]] = []
+    finish: list[tuple[str, Step]] = []
+    first, *others = conventions
+    for convention in (first, *users, *others):
+        name = convention.name
         for key, rule in convention.keys.items():
             dispatch.keys.setdefault(key, rule)
-            dispatch.owners.setdefault(key, convention.name)
+            dispatch.owners.setdefault(key, name)
         for prefix, prefix_rule in convention.prefixes.items():
             dispatch.prefixes.setdefault(prefix, prefix_rule)
-            dispatch.owners.setdefault(prefix, convention.name)
-        for name, event_rule in convention.events.items():
-            dispatch.events.setdefault(name, event_rule)
-            dispatch.owners.setdefault(f"event {name}", convention.name)
-        scopes.extend(convention.scopes.items())
-        finish.extend(convention.finish)
+            dispatch.owners.setdefault(prefix, name)
+        for event, event_rule in convention.events.items():
+            dispatch.events.setdefault(event, event_rule)
+            dispatch.owners.setdefault(f"event {event}", name)
+        scopes.extend((scope, name, step) for scope, step in convention.scopes.items())
+        finish.extend((name, step) for step in convention.finish)
     dispatch.scopes, dispatch.finish = tuple(scopes), tuple(finish)
     dispatch.heads = frozenset(prefix.partition(".")[0] for prefix in dispatch.prefixes)
     return dispatch
 
 
-DISPATCH: Dispatch = compile_dispatch(CONVENTIONS)
+DISPATCH: Dispatch = compile_dispatch()
 
 __all__ = ["CONVENTIONS", "DISPATCH", "Convention", "Dispatch", "compile_dispatch"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions.numbered_messages import messages
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode, decode_container
 from otel_braintrust.translation.reading import (
@@ -82,44 +83,6 @@ def _entity_output(holder: Any) -> Any:
     ):
         return holder
     return holder[shown]
-
-
-def _flat_message(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one `gen_ai.prompt.N.*` or `gen_ai.completion.N.*` together."""
-    message: dict[str, Any] = {}
-    calls: dict[int, dict[str, Any]] = {}
-    function: dict[str, Any] = {}
-    for name, value in fields.items():
-        head, _, rest = name.partition(".")
-        index, _, member = rest.partition(".")
-        if head == "tool_calls" and index.isdigit():
-            call = calls.setdefault(int(index), {})
-            call[member.removeprefix("function.")] = value
-        elif head == "function_call":
-            function[rest] = value
-        elif value is not None:
-            message[name] = value
-    if calls:
-        message["tool_calls"] = [calls[index] for index in sorted(calls)]
-    elif function:
-        message["function_call"] = function
-    return message
-
-
-def _build(family: str, side: str) -> rules.Step:
-    def step(reading: Reading) -> None:
-        members = reading.groups.pop(family, None)
-        if not members:
-            return
-        raw: dict[str, Any] = {}
-        listed = []
-        for index in sorted(members):
-            raw |= members[index].pop("")
-            role = "user" if side == "input" else "assistant"
-            listed.append({"role": role, **_flat_message(members[index])})
-        reading.offer(side, Candidate(FIRST_CHOICE, "messages", listed, raw, _LLM, order=5))
-
-    return step
 
 
 def _build_functions(reading: Reading) -> None:
@@ -201,8 +164,8 @@ CONVENTION = Convention(
         "traceloop.prompt.template_variables.": _template_variable,
     },
     finish=(
-        _build("gen_ai.prompt", "input"),
-        _build("gen_ai.completion", "output"),
+        messages("gen_ai.prompt", "input", FIRST_CHOICE, homes=_LLM, order=5),
+        messages("gen_ai.completion", "output", FIRST_CHOICE, homes=_LLM, order=5),
         _build_functions,
     ),
 )

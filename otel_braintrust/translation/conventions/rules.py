@@ -177,6 +177,18 @@ def first_token(rank: int, *, unit_s: float = 1.0) -> Rule:
     return read
 
 
+def error(rank: int = 20) -> Rule:
+    """The value tells that the span failed, and why."""
+
+    def read(reading: Reading, _key: str, value: Any) -> bool:
+        if is_placeholder(value):
+            return True
+        reading.errors.append((rank, decode_container(value)))
+        return False
+
+    return read
+
+
 def content(
     side: str,
     rank: int,

@@ -1,0 +1,66 @@
+"""Messages flattened into numbered keys: `PREFIX.N.role`, `PREFIX.N.tool_calls.M.name`.
+
+The rule `numbered(family)` gathers them while the attributes are read; the step that `messages`
+makes puts them together afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_braintrust.translation.conventions.rules import NO_TYPES, Step
+from otel_braintrust.translation.reading import Candidate, Reading
+
+_ROLES = {"input": "user", "output": "assistant"}
+
+
+def messages(
+    family: str, side: str, rank: int, *, homes: frozenset[str] = NO_TYPES, order: int = 0
+) -> Step:
+    """The members that `numbered(family)` gathered are messages, in the order of their numbers.
+
+    Fields of a message are `role`, `content`, `finish_reason`, `tool_call_id`,
+    `tool_calls.M.id`, `tool_calls.M.name` and `tool_calls.M.arguments` (also below `function`).
+
+    Args:
+        family: the name given to `numbered`.
+        side: `input` or `output`; messages without a role are the user's or the assistant's.
+        rank: the lower, the better.
+        homes: types of span in which this is the first choice.
+        order: which goes first among equals.
+    """
+
+    def step(reading: Reading) -> None:
+        members = reading.groups.pop(family, None)
+        if not members:
+            return
+        raw: dict[str, Any] = {}
+        listed = []
+        for index in sorted(members):
+            raw |= members[index].pop("")
+            listed.append({"role": _ROLES[side], **_message(members[index])})
+        reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
+
+    return step
+
+
+def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {}
+    calls: dict[int, dict[str, Any]] = {}
+    function: dict[str, Any] = {}
+    for name, value in fields.items():
+        head, _, rest = name.partition(".")
+        index, _, member = rest.partition(".")
+        if head == "tool_calls" and index.isdigit():
+            call = calls.setdefault(int(index), {})
+            call[member.removeprefix("function.")] = value
+        elif head == "function_call":
+            function[rest] = value
+        elif value is not None:
+            message[name] = value
+    if calls:
+        message["tool_calls"] = [calls[index] for index in sorted(calls)]
+    elif function:
+        message["function_call"] = function
+    return message
