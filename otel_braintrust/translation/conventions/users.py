@@ -61,7 +61,7 @@ def installed() -> tuple[Convention, ...]:
 def _load(entry_point: EntryPoint) -> tuple[Convention, ...]:
     try:
         return checked(_listed(entry_point.load()))
-    except Exception as error:  # noqa: BLE001 - another's module may fail to load in any way
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - another's module may do anything
         tell_once(
             f"load {entry_point.name}",
             f"the convention {_named(entry_point)} cannot be used "
