@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation import parts
+from otel_braintrust.translation import embeddings, parts
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import (
     decode,
@@ -84,7 +84,9 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
             value = redacted.value
     else:
         reading.origins[side] = next(iter(winner.raw), winner.form)
-        if winner.form in _CONVERTED and value != decode_container(winner.value):
+        if winner.form in _CONVERTED and any(
+            value != decode_container(raw) for raw in winner.raw.values()
+        ):
             reading.remainders.update(winner.raw)
     for candidate in [*real, *empty]:
         if candidate is not winner:
@@ -138,7 +140,9 @@ def richness(messages: Any) -> tuple[int, int, int]:
         message = item.get("message", item) if isinstance(item, Mapping) else {}
         content = message.get("content") if isinstance(message, Mapping) else None
         texts += not is_placeholder(content) or bool(message.get("tool_calls"))
-        calls += 2 * len(message.get("tool_calls") or ()) + (message.get("role") == "tool")
+        made = message.get("tool_calls") or ()
+        calls += 2 * len(made) + (message.get("role") == "tool")
+        calls += sum(bool(call.get("id")) for call in made if isinstance(call, Mapping))
         calls += bool(message.get("tool_call_id"))
         if isinstance(content, list):
             media += sum(
@@ -161,7 +165,7 @@ def _messages(reading: Reading, side: str, value: Any, span_type: str) -> Any:
         return _of_tool(side, value)
     if side == "output":
         choices = to_choices(value, reading.finish_reasons)
-        return choices if choices is None else _last_word(reading, choices)
+        return choices if choices is None else _last_word(reading, choices, span_type)
     return to_messages(value)
 
 
@@ -181,13 +185,28 @@ def _of_tool(side: str, value: Any) -> Any:
     )
 
 
-def _last_word(reading: Reading, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out what tools answered within an answer: the calls' own spans show it."""
-    said = [choice for choice in choices if choice["message"].get("role") != "tool"]
-    if not said or len(said) == len(choices):
+def _last_word(
+    reading: Reading, choices: list[dict[str, Any]], span_type: str
+) -> list[dict[str, Any]]:
+    """Leave out what tools answered within an answer: the calls' own spans show it.
+
+    An agent's answer is what it said after the last tool; what came before are its steps.
+    """
+    is_tool = [choice["message"].get("role") == "tool" for choice in choices]
+    if all(is_tool) or not any(is_tool):
         return choices
-    answers = [choice["message"] for choice in choices if choice["message"].get("role") == "tool"]
-    reading.own.setdefault("extra", {})["tool_results"] = answers
+    said = [choice for choice, tool in zip(choices, is_tool, strict=True) if not tool]
+    extra = reading.own.setdefault("extra", {})
+    after = len(choices) - is_tool[::-1].index(True)
+    if span_type != "llm" and after < len(choices):
+        extra["steps"] = [choice["message"] for choice in choices[:after]]
+        said = choices[after:]
+        reasons = {choice["finish_reason"] for choice in choices} - {None}
+        if said[-1]["finish_reason"] is None and len(reasons) == 1:
+            said[-1]["finish_reason"] = reasons.pop()
+    else:
+        tools = zip(choices, is_tool, strict=True)
+        extra["tool_results"] = [choice["message"] for choice, tool in tools if tool]
     for index, choice in enumerate(said):
         choice["index"] = index
     return said
@@ -197,6 +216,10 @@ def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     """Read what may be an API's request or response: on a model call as such, else as a value."""
     if span_type != "llm":
         return decode_container(value)
+    if reading.is_embedding and (embedded := embeddings.read(side, value)) is not None:
+        if side == "output":
+            _take_response(reading, read_response(value) or Response())
+        return embedded
     if side == "input":
         request = read_request(value)
         if request is not None:
@@ -211,14 +234,16 @@ def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
                 return _with_reasons(response.choices, reading.finish_reasons)
     decoded = decode_container(value)
     if isinstance(decoded, str) and decoded and not is_cut_short(decoded):
+        return _as_said(reading, side, [decoded])
+    if isinstance(decoded, list) and decoded and all(isinstance(t, str) for t in decoded):
         return _as_said(reading, side, decoded)
     return decoded
 
 
-def _as_said(reading: Reading, side: str, text: str) -> Any:
-    if side == "input":
-        return [{"role": "user", "content": text}]
-    return to_choices([{"role": "assistant", "content": text}], reading.finish_reasons)
+def _as_said(reading: Reading, side: str, texts: list[str]) -> Any:
+    role = "user" if side == "input" else "assistant"
+    said = [{"role": role, "content": text} for text in texts]
+    return said if side == "input" else to_choices(said, reading.finish_reasons)
 
 
 def _with_reasons(choices: list[dict[str, Any]], reasons: list[Any]) -> list[dict[str, Any]]:

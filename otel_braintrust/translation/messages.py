@@ -25,6 +25,7 @@ _READ_KEYS = frozenset(
         "parts",
         "content",
         "contents",
+        "blocks",
         "tool_calls",
         "toolCalls",
         "tool_call_id",
@@ -241,7 +242,7 @@ def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
 
 
 def _content_of(body: Mapping[str, Any]) -> Any:
-    for key in ("parts", "content", "contents", "text"):
+    for key in ("parts", "content", "contents", "text", "blocks"):
         value = body.get(key)
         if value is not None:
             if isinstance(value, str):

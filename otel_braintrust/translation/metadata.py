@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation import providers
-from otel_braintrust.translation.decoding import decode_container, is_placeholder
+from otel_braintrust.translation.decoding import decode, decode_container, is_placeholder
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.reading import KEPT_ELSEWHERE, Reading, Suggestion
 from otel_braintrust.translation.remainder import Said, unsaid
 
 # Names that say what model was called: entries of model calls only, elsewhere they stay raw.
 _OF_MODEL_CALLS = frozenset({"request_model", "response_model", "provider"})
+_OF_TOOLS = frozenset({"tool_name", "tool_call_id"})
 
 
 def decide(reading: Reading, span_type: str) -> dict[str, Any]:
@@ -29,8 +30,10 @@ def decide(reading: Reading, span_type: str) -> dict[str, Any]:
     else:
         for name in _OF_MODEL_CALLS:
             _restore(reading, reading.named.get(name, ()))
+    # A model call that asks for a tool is not that tool's span: the attributes stay as they are.
+    elsewhere = _OF_MODEL_CALLS | _OF_TOOLS if span_type == "llm" else _OF_MODEL_CALLS
     for name, suggestions in reading.named.items():
-        if name not in _OF_MODEL_CALLS:
+        if name not in elsewhere:
             chosen = _choose(reading, suggestions)
             if chosen is not None:
                 metadata[name] = chosen.value
@@ -119,6 +122,11 @@ def add_remainders(reading: Reading, row: dict[str, Any], metadata: dict[str, An
             metadata[key] = rest
 
 
+def _opened(text: str) -> Any:
+    """Open JSON text of an object, a list or a text; numbers and words stay as they are."""
+    return decode(text) if text[:1] == text[-1:] == '"' else decode_container(text)
+
+
 def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:
     """Add the user's own entries, facts on the span, and every attribute left over.
 
@@ -145,7 +153,7 @@ def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:
         elif metadata[name] != value:
             metadata.setdefault("attributes", {})[name] = value
     for key, value in reading.leftovers.items():
-        shown = decode_container(value) if isinstance(value, str) else value
+        shown = _opened(value) if isinstance(value, str) else value
         if key not in metadata:
             metadata[key] = shown
         elif metadata[key] != shown:

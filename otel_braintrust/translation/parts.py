@@ -31,7 +31,7 @@ def gather(part: Any, into: Gathered) -> None:
     if not isinstance(part, Mapping):
         into.content.append({"type": "text", "text": to_text(part)})
         return
-    kind = part.get("type")
+    kind = part.get("type") or part.get("block_type")
     reader = BY_TYPE.get(kind) if isinstance(kind, str) else None
     if reader is None and not kind:
         reader = next(
@@ -108,6 +108,17 @@ def _read_thinking(part: Part, into: Gathered) -> None:
     into.content.append(thinking)
 
 
+_ARGUMENT_KEYS = (
+    "arguments",
+    "args",
+    "input",
+    "parameters",
+    "argument",
+    "partial_json",
+    "tool_kwargs",
+)
+
+
 def _read_tool_call(part: Part, into: Gathered) -> None:
     body = part
     for key in ("function", "toolUse", "functionCall", "function_call", "tool_call", "toolCall"):
@@ -122,7 +133,7 @@ def _read_tool_call(part: Part, into: Gathered) -> None:
             break
     call_id = first(body, "call_id", "toolCallId", "toolUseId", "tool_call_id", "tool_use_id", "id")
     name = first(body, "name", "toolName", "tool_name")
-    arguments = first(body, "arguments", "args", "input", "parameters", "argument", "partial_json")
+    arguments = first(body, *_ARGUMENT_KEYS)
     into.tool_calls.append(tool_call(call_id, name, arguments))
 
 

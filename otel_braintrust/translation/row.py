@@ -16,7 +16,11 @@ from otel_braintrust.translation.times import iso
 Run = Callable[..., Any]
 
 # Events of which a span may have hundreds, one a chunk: counted, not copied.
-CHUNK_EVENTS = frozenset({"gen_ai.content.completion.chunk", "llm.content.completion.chunk"})
+CHUNK_EVENTS = (
+    "gen_ai.content.completion.chunk",
+    "llm.content.completion.chunk",
+    "mlflow.chunk.item.",
+)
 
 
 def make(
@@ -132,7 +136,7 @@ def _read_events(
         rule = dispatch.events.get(event.name)
         if rule is not None and run(reading, event.name, rule, event):
             continue
-        if event.name in CHUNK_EVENTS:
+        if event.name.startswith(CHUNK_EVENTS):
             chunks += 1
         elif len(reading.events) < context.MAX_EVENTS:
             reading.events.append(context.show_event(event.name, event.time_ns, event.attributes))

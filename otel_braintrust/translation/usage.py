@@ -284,11 +284,12 @@ _EXCLUSIVE_NAMES = frozenset(
 )
 
 
-def of_payload(value: Any) -> tuple[dict[str, int], bool]:
+def of_payload(value: Any, *, includes_cache: bool = False) -> tuple[dict[str, int], bool]:
     """Read a provider's usage object.
 
     Args:
         value: `usage`, `usage_metadata` or the like, as an object.
+        includes_cache: the producer has added the cache tokens to the input already.
 
     Returns:
         Canonical counts with cache tokens in the prompt, and whether the object left them out.
@@ -305,8 +306,10 @@ def of_payload(value: Any) -> tuple[dict[str, int], bool]:
         count = token_count(raw) if name else None
         if name and count is not None and not counts.get(name):
             counts[name] = count
-    excludes = not _EXCLUSIVE_NAMES.isdisjoint(flat) and (
-        "input_tokens" in flat or "inputTokens" in flat
+    excludes = (
+        not includes_cache
+        and not _EXCLUSIVE_NAMES.isdisjoint(flat)
+        and ("input_tokens" in flat or "inputTokens" in flat)
     )
     if counts.get(REASONING) and ("thoughts_token_count" in flat or "thoughtsTokenCount" in flat):
         counts[COMPLETION] = counts.get(COMPLETION, 0) + counts[REASONING]

@@ -28,11 +28,24 @@ OUTPUTS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"raw", "pydantic", "json_dict"}), "raw"),  # CrewAI
     (frozenset({"raw", "agent", "output_format"}), "raw"),  # CrewAI task
     (frozenset({"raw_output", "tool_name", "raw_input"}), "raw_output"),  # LlamaIndex tool
+    (frozenset({"response", "tool_calls", "current_agent_name"}), "response"),  # LlamaIndex agent
     (frozenset({"messages", "last_message"}), "last_message"),  # Haystack agent
     (frozenset({"response", "name", "id"}), "response"),  # Gemini function response
 )
 MAX_DEPTH = 32
 _CALL = frozenset({"args", "kwargs"})
+
+# The argument of an agent's run that is its question; the others are settings of the run.
+QUESTIONS = (
+    "task",
+    "question",
+    "query",
+    "prompt",
+    "user_input",
+    "user_message",
+    "message",
+    "input",
+)
 
 
 def unwrap(side: str, value: Any, span_type: str) -> Any:
@@ -47,7 +60,7 @@ def unwrap(side: str, value: Any, span_type: str) -> Any:
         return _listed(side, value, span_type)
     if not isinstance(value, Mapping) or not value:
         return value
-    found = _asked(value) if side == "input" else _answered(value, span_type)
+    found = _asked(value, span_type) if side == "input" else _answered(value, span_type)
     return plain(found)
 
 
@@ -88,7 +101,7 @@ def plain(value: Any, depth: int = 0) -> Any:
                 return to_messages(list(listed)) or value
             messages = to_messages(value) if is_message(value) and "content" in body else None
             return messages[0] if messages and len(messages) == 1 else value
-        if isinstance(value.get("data"), Mapping) and is_message(value):
+        if is_message(value) and (isinstance(value.get("data"), Mapping) or _is_dumped(value)):
             messages = to_messages(value)
             return messages[0] if messages and len(messages) == 1 else value
         return {key: plain(inner, depth + 1) for key, inner in value.items()}
@@ -99,6 +112,11 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def _is_serialised(value: Mapping[str, Any]) -> bool:
     return "lc" in value and isinstance(value.get("kwargs"), Mapping)
+
+
+def _is_dumped(value: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a framework's dump of a message: LangChain's or LlamaIndex's."""
+    return "additional_kwargs" in value and ("response_metadata" in value or "blocks" in value)
 
 
 def arguments(value: Mapping[str, Any]) -> Any:
@@ -112,16 +130,41 @@ def arguments(value: Mapping[str, Any]) -> Any:
     return dict(value)
 
 
-def _asked(value: Mapping[str, Any]) -> Any:
-    if _CALL.issuperset(value):
-        return arguments(value)
+def _asked(value: Mapping[str, Any], span_type: str) -> Any:
+    if _CALL.issuperset(value) or _is_call(value):
+        return arguments({key: value[key] for key in _CALL if key in value})
     for keys, shown in INPUTS:
         if keys <= value.keys():
             inner = decode_container(value[shown])
             if isinstance(inner, Mapping) and is_message(inner):
                 return to_messages(inner)
             return inner
-    return value
+    return _question(value) if span_type == "task" else value
+
+
+def _is_call(value: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a call's arguments with flags of the call beside them."""
+    return (
+        isinstance(value.get("args"), (list, tuple))
+        and isinstance(value.get("kwargs"), Mapping)
+        and all(key in _CALL or _is_setting(inner) for key, inner in value.items())
+    )
+
+
+def _question(value: Mapping[str, Any]) -> Any:
+    """Return the question out of a run's arguments, if all others are settings left as they were.
+
+    One argument alone stays an object: its name says what it is.
+    """
+    asked = next((key for key in QUESTIONS if isinstance(value.get(key), str)), None)
+    if asked is None or len(value) == 1:
+        return value
+    others = (inner for key, inner in value.items() if key != asked)
+    return value[asked] if all(_is_setting(inner) for inner in others) else value
+
+
+def _is_setting(value: Any) -> bool:
+    return value is None or isinstance(value, bool) or value in ({}, [])
 
 
 def _is_said(item: Any) -> bool:

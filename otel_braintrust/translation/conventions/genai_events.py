@@ -67,12 +67,16 @@ def _message(role: str) -> EventRule:
     return read
 
 
+# Attributes of a log record that say where it was written, or its place among others.
+_OF_THE_RECORD = ("event.name", "code.", "thread.", "log.", "CHAT_MESSAGE_INDEX")
+
+
 def _opened(body: Mapping[str, Any]) -> dict[str, Any]:
     """Open the JSON texts of an event's fields; unset fields are left out."""
     opened = {
         key: decode_container(value)
         for key, value in body.items()
-        if value is not None and key != "event.name"
+        if value is not None and not key.startswith(_OF_THE_RECORD)
     }
     if isinstance(opened.get("message"), str) and "content" not in opened:
         opened["content"] = opened.pop("message")
@@ -106,7 +110,7 @@ def _choice(reading: Reading, event: SpanEvent) -> bool:
             "finish_reason",
             "tool_calls",
             "role",
-        ) and not (key.startswith("gen_ai.")):
+        ) and not key.startswith(("gen_ai.", *_OF_THE_RECORD)):
             reading.leftovers.setdefault(f"{event.name}.{key}", value)
     return True
 

@@ -32,7 +32,7 @@ TYPES: dict[str, str | None] = {
 
 
 def _token_usage(reading: Reading, key: str, value: Any) -> bool:
-    counts, _ = of_payload(as_mapping(value))
+    counts, _ = of_payload(as_mapping(value), includes_cache=True)
     for name, number in counts.items():
         reading.usage.add("mlflow", name, number, key)
     return bool(counts)
