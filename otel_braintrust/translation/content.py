@@ -82,8 +82,9 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
         if redacted is not None and value is UNSET:
             empty.remove(redacted)
             value = redacted.value
+            reading.origins[side] = redacted
     else:
-        reading.origins[side] = next(iter(winner.raw), winner.form)
+        reading.origins[side] = winner
         if winner.form in _CONVERTED and any(
             value != decode_container(raw) for raw in winner.raw.values()
         ):
@@ -107,6 +108,10 @@ def _first_that_reads(
                 candidate, value = other, theirs
         _note_cut(reading, candidate)
         return candidate, value
+    for candidate in ranked:  # nobody could read it as what its key promises: shown as it is
+        value = decode_container(candidate.value)
+        if not is_placeholder(value):
+            return candidate, value
     return None, UNSET
 
 
@@ -298,8 +303,11 @@ def _texts(reading: Reading, side: str, values: Any, span_type: str) -> Any:
 
 def _prompts(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
     listed = decode(value)
-    texts = listed if isinstance(listed, (list, tuple)) else [listed]
-    return [{"role": "user", "content": text} for text in texts]
+    if not isinstance(listed, (list, tuple)):
+        return [{"role": "user", "content": listed}]
+    if any(isinstance(prompt, Mapping) for prompt in listed):
+        return to_messages(listed)
+    return [{"role": "user", "content": prompt} for prompt in listed]
 
 
 def _answer(reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
@@ -328,7 +336,10 @@ def _with_system(reading: Reading, value: Any, span_type: str) -> Any:
         return value
     if value is UNSET:
         said = system_message(system.value)
-        return UNSET if said is None or span_type not in ("llm", "task") else [said]
+        if said is not None and span_type in ("llm", "task"):
+            return [said]
+        reading.restore(system.raw)
+        return UNSET
     if isinstance(value, list) and value and isinstance(value[0], Mapping) and "role" in value[0]:
         return with_system(value, system.value)
     reading.restore(system.raw)
