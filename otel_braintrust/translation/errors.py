@@ -35,20 +35,25 @@ def decide(reading: Reading, span_type: str) -> Any:
     """
     explicit = sorted((e for e in reading.errors if e[0] < 40), key=lambda e: e[0])
     if explicit and explicit[0][0] == 0:
+        reading.origins["error"] = "braintrust.error"
         return explicit[0][1]
     exceptions = [event for event in reading.span.events if event.name == "exception"]
     if not _has_failed(reading, span_type, bool(explicit)):
         return None
-    text = _exception_text(exceptions[-1].attributes) if exceptions else None
-    return (
-        text
-        or _text(reading.span.status_description)
-        or next((_text(found) for _, found in explicit if _text(found)), None)
-        or _attribute_text(reading)
-        or _operation_exception(reading)
-        or _text(reading.span.attributes.get("error.type"))
-        or "ERROR"
-    )
+    given = next((_text(found) for _, found in explicit if _text(found)), None)
+    for source, text in (
+        ("event exception", _exception_text(exceptions[-1].attributes) if exceptions else None),
+        ("span status", _text(reading.span.status_description)),
+        ("explicit", given),
+        *_attribute_texts(reading),
+        ("event gen_ai.client.operation.exception", _operation_exception(reading)),
+        ("error.type", _text(reading.span.attributes.get("error.type"))),
+    ):
+        if text:
+            reading.origins["error"] = source
+            return text
+    reading.origins["error"] = "span status"
+    return "ERROR"
 
 
 def _has_failed(reading: Reading, span_type: str, is_explicit: bool) -> bool:
@@ -93,9 +98,9 @@ _ATTRIBUTES = (
 )
 
 
-def _attribute_text(reading: Reading) -> str | None:
+def _attribute_texts(reading: Reading) -> list[tuple[str, str | None]]:
     attributes = reading.span.attributes
-    return next((text for key in _ATTRIBUTES if (text := _text(attributes.get(key)))), None)
+    return [(key, _text(attributes[key])) for key in _ATTRIBUTES if key in attributes]
 
 
 def _operation_exception(reading: Reading) -> str | None:

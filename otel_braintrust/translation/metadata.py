@@ -65,17 +65,20 @@ def _restore(reading: Reading, suggestions: Any) -> None:
 def _add_model(reading: Reading, metadata: dict[str, Any]) -> None:
     answered = _choose(reading, reading.named.get("response_model", []))
     asked = _choose(reading, reading.named.get("request_model", []))
-    model = next(
-        (s.value for s in (answered, asked) if s is not None and not is_placeholder(s.value)), None
+    chosen = next(
+        (s for s in (answered, asked) if s is not None and not is_placeholder(s.value)), None
     )
-    if model is None:
+    if chosen is None:
         return
+    model = chosen.value
     shown = model.removeprefix("models/") if isinstance(model, str) else model
     metadata["model"] = shown
-    reading.origins["metadata.model"] = (answered or asked).key  # type: ignore[union-attr]  # one is
+    reading.origins["metadata.model"] = chosen.key
     raw = asked.value if asked is not None else model
     if raw != shown and not is_placeholder(raw):
         metadata["request_model"] = raw
+        if asked is not None:
+            reading.origins["metadata.request_model"] = asked.key
 
 
 def _add_provider(reading: Reading, metadata: dict[str, Any]) -> None:
@@ -96,6 +99,12 @@ def _add_provider(reading: Reading, metadata: dict[str, Any]) -> None:
         metadata["provider"] = name
         if by_model or (chosen is None and host is None):
             metadata["provider_source"] = "model"
+        is_said = chosen is not None and name == providers.normalise(chosen.value)
+        reading.origins["metadata.provider"] = (
+            chosen.key
+            if chosen is not None and is_said
+            else ("server.address" if name == host else "model name")
+        )
     for suggestion in suggestions:
         if (
             suggestion.value != name

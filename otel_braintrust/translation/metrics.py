@@ -77,6 +77,7 @@ def _counts(reading: Reading, provider: str | None, metadata: dict[str, Any]) ->
                 }
             )
         return {}
+    reading.origins["usage"] = found
     if found.normalised:
         metadata["usage_normalized"] = found.normalised
     if found.reported_total is not None:
@@ -137,6 +138,7 @@ def _first_token(reading: Reading) -> float | None:
         if key.startswith("gen_ai.server.") and (is_strands or seconds > duration_s):
             seconds = seconds / 1e3  # Strands writes milliseconds under the name that means seconds
         if math.isfinite(seconds) and 0 <= seconds <= duration_s + 1:
+            reading.origins["metrics.time_to_first_token"] = key
             return seconds
         if key in span.attributes:
             reading.restore({key: raw})

@@ -65,7 +65,11 @@ class Suggestion:
 
 @dataclass(slots=True)
 class Reading:
-    """Everything read from one span, before any field is decided."""
+    """Everything read from one span, before any field is decided.
+
+    `origins` says what then gave a field: the winning `Candidate` of the input or output, the usage
+    record, the key of the attribute that gave the type, the error or a metadata entry.
+    """
 
     span: SpanView
     leftovers: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +101,7 @@ class Reading:
     is_embedding: bool = False
     parent: str | None = None
     preserve: bool = False
-    origins: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, Any] = field(default_factory=dict)
 
     def suggest(self, name: str, rank: int, key: str, value: Any, raw: Any = None) -> None:
         """Offer a value for `metadata[name]`."""

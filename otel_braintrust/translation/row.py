@@ -24,7 +24,10 @@ CHUNK_EVENTS = (
 
 
 def make(
-    span: SpanView, log_events: Sequence[LogEvent] = (), dispatch: Dispatch = DISPATCH
+    span: SpanView,
+    log_events: Sequence[LogEvent] = (),
+    dispatch: Dispatch = DISPATCH,
+    run: Run | None = None,
 ) -> tuple[Reading, dict[str, Any] | None]:
     """Read a span and write its row; without users' conventions where these make it impossible.
 
@@ -32,23 +35,24 @@ def make(
         span: the span's view.
         log_events: log records of the span that carry its content.
         dispatch: the compiled tables; by default those of every convention of ours.
+        run: what runs the rules, if not this module: a `Recorder` that notes what they do.
 
     Returns:
         What was read, and the row; no row for a placeholder that is no span of its own.
     """
     if not dispatch.users:
-        reading = read(span, log_events, dispatch)
+        reading = read(span, log_events, dispatch, run)
         return reading, _written(reading)
     made: tuple[Reading, dict[str, Any] | None] | None = None
     try:
-        reading = read(span, log_events, dispatch)
+        reading = read(span, log_events, dispatch, run)
         known = len(reading.problems)
         made = reading, _written(reading)
         if len(reading.problems) == known:
             return made
     except Exception:  # noqa: BLE001, S110 - told below, if it was for the users' conventions
         pass
-    reading = read(span, log_events)
+    reading = read(span, log_events, run=run)
     known = len(reading.problems)
     row = _written(reading)
     if made is not None and len(reading.problems) > known:
@@ -64,7 +68,10 @@ def _written(reading: Reading) -> dict[str, Any] | None:
 
 
 def read(
-    span: SpanView, log_events: Sequence[LogEvent] = (), dispatch: Dispatch = DISPATCH
+    span: SpanView,
+    log_events: Sequence[LogEvent] = (),
+    dispatch: Dispatch = DISPATCH,
+    run: Run | None = None,
 ) -> Reading:
     """Read a span's attributes, events and logs through the dispatch table, once each.
 
@@ -72,8 +79,11 @@ def read(
         span: the span's view.
         log_events: log records of the span that carry its content.
         dispatch: the compiled tables; by default those of every known convention.
+        run: what runs the rules, if not this module: a `Recorder` that notes what they do.
     """
     events = [*span.events, *map(_as_span_event, log_events)]
+    if run is not None:
+        return _read(span, events, dispatch, run)
     try:
         return _read(span, events, dispatch, _plainly)
     except Exception:  # noqa: BLE001 - a rule met what it was not made for: the others still count

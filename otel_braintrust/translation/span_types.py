@@ -15,8 +15,9 @@ def decide(reading: Reading) -> str:
         reading: a span, read.
     """
     if reading.kinds:
-        rank, found, _ = min(reading.kinds)
+        rank, found, key = min(reading.kinds)
         if rank <= 90 or not _shows_model_call(reading):
+            reading.origins["type"] = key
             return _mended(reading, found, rank)
     return _by_structure(reading)
 

@@ -86,13 +86,17 @@ class UsageRecords:
 
 @dataclass(slots=True)
 class Usage:
-    """The usage of one call in canonical names, and how it came about."""
+    """The usage of one call in canonical names, and how it came about.
+
+    `family` supplied the record; `filled` names those that filled gaps in it.
+    """
 
     counts: dict[str, int]
     family: str = ""
     normalised: str | None = None
     reported_total: int | None = None
     rejected: dict[str, int] = field(default_factory=dict)
+    filled: dict[str, str] = field(default_factory=dict)
 
 
 def resolve(
@@ -113,14 +117,17 @@ def resolve(
     if family is None:
         return None
     counts = dict(records.families[family])
+    filled: dict[str, str] = {}
     for other in _families_of(records):
         theirs = records.families.get(other)
         if other != family and theirs and _agree(counts, theirs):
             for name, count in theirs.items():
-                counts.setdefault(name, count)
+                if name not in counts:
+                    counts[name] = count
+                    filled[name] = other
     if not any(counts.values()):
         return None
-    usage = Usage(counts, family)
+    usage = Usage(counts, family, filled=filled)
     _drop_absent_halves(counts)
     _add_cache(usage, excludes_cache=excludes_cache)
     _add_thoughts(usage, provider)
