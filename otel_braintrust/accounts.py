@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,12 @@ DROP_REASONS: Mapping[str, str] = {
     "server_error": "the server failed for longer than spans are kept",
     "connection": "the server could not be reached for longer than spans are kept",
     "unreadable": "the span could not be made into a row",
+    "spool_full": "the row could not wait on disk, where the spool holds all that it may",
+    "spool_expired": "the row waited on disk for longer than rows are kept there",
     "shutdown": "time for delivery ran out at shutdown or at the end of the process",
     "after_shutdown": "the span ended after shutdown",
 }
+MAX_IDS_OF_LOSS = 100
 SETTLED_COLUMNS = ("sent", "spooled", "filtered", "dropped")
 
 
@@ -33,15 +36,29 @@ class Ticket:
 
     It has the span's ``context``, which is all that OpenTelemetry's BatchSpanProcessor reads of
     what it queues, and so can travel through its queue in the span's place.
+
+    Args:
+        span: The span; None for one whose row is read back from disk.
+        sequence: How many spans had ended by then, this one included.
+        size_bytes: About how much memory it holds.
     """
 
-    __slots__ = ("column", "context", "sequence", "span")
+    __slots__ = ("column", "context", "parcel", "sequence", "size_bytes", "span")
 
-    def __init__(self, span: Any, sequence: int) -> None:
+    def __init__(self, span: Any, sequence: int, size_bytes: int = 0) -> None:
         self.span = span
-        self.context = span.context
+        self.context: Any = span.context if span is not None else None
         self.sequence = sequence
+        self.size_bytes = size_bytes
         self.column: str | None = None
+        self.parcel: Any = None  # the row, where it was made before the span was queued
+
+    @classmethod
+    def on_disk(cls) -> Ticket:
+        """The ticket of a span of this process whose row is read back from disk."""
+        ticket = cls(None, 0)
+        ticket.column = "spooled"
+        return ticket
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,21 @@ class FlushResult:
         return self.pending == 0 and self.dropped == 0
 
 
+@dataclass(frozen=True)
+class Loss:
+    """Spans that were lost together, as ``on_drop`` is told.
+
+    Attributes:
+        reason: One of :data:`DROP_REASONS`.
+        count: How many spans.
+        span_ids: Their ids as 16 hex digits, the first hundred of them.
+    """
+
+    reason: str
+    count: int
+    span_ids: tuple[str, ...] = ()
+
+
 class Watch:
     """Counts how the spans that ended before one moment are settled."""
 
@@ -118,16 +150,21 @@ class Watch:
         self.settled = settled
         self.reported_before = reported
 
-    def note(self, tickets: Iterable[Ticket], column: str) -> None:
+    def note(self, tickets: Iterable[Ticket], column: str, previous: str | None) -> None:
         count = sum(1 for ticket in tickets if ticket.sequence <= self.last_sequence)
         self.settled[column] += count
-        self.pending -= count
+        if previous is None:
+            self.pending -= count
+        else:
+            self.settled[previous] = max(0, self.settled[previous] - count)
 
 
 class Ledger:
     """Counts spans from their end to their settlement; no lock of it is held across I/O."""
 
     def __init__(self) -> None:
+        # Called with each loss, and never while the lock is held; see Ledger.settle.
+        self.on_loss: Callable[[Loss], None] | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -139,12 +176,24 @@ class Ledger:
         self._dropped: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
         self._watches: list[Watch] = []
+        self._pending_bytes = 0
 
-    def open(self, span: Any) -> Ticket:
-        """Enter a span that ended; it is pending until it is settled."""
+    def open(self, span: Any, size_bytes: int = 0) -> Ticket:
+        """Enter a span that ended; it is pending until it is settled.
+
+        Args:
+            span: The span.
+            size_bytes: About how much memory it holds until then.
+        """
         with self._changed:
             self._ended += 1
-            return Ticket(span, self._ended)
+            self._pending_bytes += size_bytes
+            return Ticket(span, self._ended, size_bytes)
+
+    @property
+    def pending_bytes(self) -> int:
+        """About how much memory the spans hold that are not settled."""
+        return self._pending_bytes
 
     def note_sampled(self) -> None:
         """Count a span that the sampler left out."""
@@ -153,6 +202,8 @@ class Ledger:
 
     def settle(self, tickets: Sequence[Ticket], column: str, reason: str = "") -> int:
         """Put spans into their column; a ticket that is settled already stays where it is.
+
+        Only what waits on disk moves on, when it is sent or lost.
 
         Args:
             tickets: The spans.
@@ -164,16 +215,33 @@ class Ledger:
         """
         with self._changed:
             fresh = [ticket for ticket in tickets if ticket.column is None]
-            for ticket in fresh:
-                ticket.column = column
-            self._settled[column] += len(fresh)
+            moved = [
+                ticket
+                for ticket in tickets
+                if ticket.column == "spooled" and column in ("sent", "dropped")
+            ]
+            self._pending_bytes -= sum(ticket.size_bytes for ticket in fresh)
+            self._enter(fresh, column, None)
+            self._enter(moved, column, "spooled")
+            count = len(fresh) + len(moved)
             if column == "dropped":
-                self._dropped[reason] += len(fresh)
-            for watch in self._watches:
-                watch.note(fresh, column)
+                self._dropped[reason] += count
             if self._watches:
                 self._changed.notify_all()
-        return len(fresh)
+        if count and column == "dropped" and self.on_loss is not None:
+            self.on_loss(Loss(reason, count, _span_ids([*fresh, *moved])))
+        return count
+
+    def _enter(self, tickets: Sequence[Ticket], column: str, previous: str | None) -> None:
+        for ticket in tickets:
+            ticket.column = column
+        self._settled[column] += len(tickets)
+        if previous is not None:
+            self._settled[previous] -= len(tickets)
+            # What was reported of this column cannot be more than what is left in it.
+            self._reported[previous] = min(self._reported[previous], self._settled[previous])
+        for watch in self._watches:
+            watch.note(tickets, column, previous)
 
     @property
     def counts(self) -> Counts:
@@ -230,6 +298,18 @@ class Ledger:
             self._watches.remove(watch)
             return all(ticket.column not in (None, "dropped") for ticket in tickets)
 
+    def wait_until(self, is_done: Callable[[], bool], deadline: float) -> None:
+        """Wait until something holds that changes with a settlement, or the deadline has come."""
+        watch = Watch(0, 0, Counter(), Counter())
+        with self._changed:
+            self._watches.append(watch)
+            while not is_done():
+                remaining_s = deadline - time.monotonic()
+                if remaining_s <= 0:
+                    break
+                self._changed.wait(min(remaining_s, 0.05))
+            self._watches.remove(watch)
+
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child: what waited belongs to the parent, which sends it."""
         self._clear()
@@ -239,6 +319,11 @@ class Ledger:
         for column, count in watch.settled.items():
             reported = watch.reported_before[column] + count
             self._reported[column] = max(self._reported[column], reported)
+
+
+def _span_ids(tickets: Sequence[Ticket]) -> tuple[str, ...]:
+    contexts = [each.context for each in tickets[:MAX_IDS_OF_LOSS] if each.context is not None]
+    return tuple(format(context.span_id, "016x") for context in contexts)
 
 
 def _columns(settled: Counter[str]) -> dict[str, int]:

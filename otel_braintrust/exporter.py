@@ -15,13 +15,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_braintrust.accounts import Counts, FlushResult, Ledger, Ticket
 from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
-from otel_braintrust.delivery.http import Connection
-from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel, seal
-from otel_braintrust.delivery.retrying import Patience
-from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.equipment import new_courier
+from otel_braintrust.notices import Notices
 from otel_braintrust.settings import KEY_SOURCES, Settings
+from otel_braintrust.sizes import span_bytes
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
 from otel_braintrust.translation.conventions.rules import Convention
 
@@ -91,6 +90,8 @@ class BraintrustSpanExporter(SpanExporter):
         self._environment = self.settings.environment
         self._book = Ledger()
         self._troubles = Troubles()
+        self._notices = Notices(self.settings.on_drop, self.settings.on_error)
+        self._book.on_loss = self._notices.note_loss
         self._parents: dict[str, Destination | None] = {}
         self._answers = True
         self._lost_told = 0
@@ -122,9 +123,11 @@ class BraintrustSpanExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; SUCCESS when all of them have arrived or were left out by a rule."""
-        tickets = [self._book.open(span) for span in spans]
+        tickets = [self._book.open(span, span_bytes(span)) for span in spans]
         if not tickets:
             return SpanExportResult.SUCCESS
+        if self.courier is not None:
+            tickets = self._fitting(tickets)
         if self.courier is None:
             self._book.settle(tickets, "dropped", "no_api_key")
             return SpanExportResult.FAILURE
@@ -177,24 +180,33 @@ class BraintrustSpanExporter(SpanExporter):
             self._lost_told = lost
             logger.warning("spans did not reach Braintrust: %s", counts)
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Tell whether so many bytes more may wait; one span may always."""
+        waiting_bytes = self._book.pending_bytes
+        return not waiting_bytes or waiting_bytes + size_bytes <= self.settings.queue_bytes
+
+    def _fitting(self, tickets: list[Ticket]) -> list[Ticket]:
+        """The spans that there is memory for; the others are dropped, the last ones first."""
+        excess_bytes = self._book.pending_bytes - self.settings.queue_bytes
+        kept = list(tickets)
+        turned_away = []
+        while excess_bytes > 0 and len(kept) > 1:
+            turned_away.append(kept.pop())
+            excess_bytes -= turned_away[-1].size_bytes
+        if turned_away:
+            self._book.settle(turned_away, "dropped", "queue_full")
+            self.tell_queue_full(len(turned_away))
+        return kept
+
     def _new_courier(self, api_key: str) -> Courier:
-        settings = self.settings
-        connection = Connection(
-            api_key=api_key,
-            app_url=settings.app_url,
-            api_url=settings.api_url,
-            org_name=settings.org_name,
-            http_timeout_s=settings.http_timeout_s,
-        )
-        limits = Limits(settings.max_request_bytes, settings.max_request_rows)
-        return Courier(
+        return new_courier(
+            self.settings,
+            api_key,
             ledger=self._book,
             seal=self._seal,
-            sender=Sender(connection, self._book, limits, self._troubles),
             troubles=self._troubles,
+            notices=self._notices,
             queue_size=self.queue_size,
-            new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
-            abort=connection.abort,
         )
 
     def _seal(self, tickets: Sequence[Ticket]) -> list[Parcel]:
@@ -207,7 +219,10 @@ class BraintrustSpanExporter(SpanExporter):
             try:
                 row = assembled.row
                 self._stamp_environment(row)
-                parcels.append(seal(ticket, row, self._destination_of(assembled.parent)))
+                place = self._destination_of(assembled.parent)
+                limit = self.settings.max_field_bytes
+                parcels.append(seal(ticket, row, place, max_field_bytes=limit))
+                ticket.span = None  # its row is all that is needed of it from now on
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
                 self._drop_unreadable(ticket, error)
         return parcels
@@ -269,6 +284,7 @@ class BraintrustSpanExporter(SpanExporter):
 
     def _renew_after_fork(self) -> None:
         self._book.reset_after_fork()
+        self._notices.reset_after_fork()
         self._troubles.reset_after_fork()
         if self.courier is not None:
             self.courier.renew_after_fork()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+MIB = 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Option:
@@ -124,6 +126,107 @@ OPTIONS: tuple[Option, ...] = (
         "Leave without sending what still waits when the process ends",
     ),
     Option(
+        "max_field_bytes",
+        "OTEL_BRAINTRUST_MAX_FIELD_BYTES",
+        "count",
+        8 * MIB,
+        "Most bytes of one text in a row; a longer one is cut, and says how long it was",
+    ),
+    Option(
+        "queue_bytes",
+        "OTEL_BRAINTRUST_QUEUE_BYTES",
+        "count",
+        256 * MIB,
+        "Most bytes of spans that wait to be sent, about; more are dropped and counted",
+    ),
+    Option(
+        "spool_dir",
+        "OTEL_BRAINTRUST_SPOOL_DIR",
+        "text",
+        None,
+        "Directory where spans wait that cannot be delivered, for this or a later process",
+    ),
+    Option(
+        "spool_mode",
+        "OTEL_BRAINTRUST_SPOOL_MODE",
+        "spool mode",
+        "failed",
+        "`failed`: to disk what cannot be delivered; `always`: each span, before it is sent",
+    ),
+    Option(
+        "spool_max_bytes",
+        "OTEL_BRAINTRUST_SPOOL_MAX_BYTES",
+        "count",
+        512 * MIB,
+        "Most bytes on disk; more spans are dropped and counted",
+    ),
+    Option(
+        "spool_max_age_s",
+        "OTEL_BRAINTRUST_SPOOL_MAX_AGE",
+        "seconds",
+        604800.0,
+        "Longest time that spans wait on disk",
+    ),
+    Option(
+        "failed_payloads_dir",
+        "BRAINTRUST_FAILED_PUBLISH_PAYLOADS_DIR",
+        "text",
+        None,
+        "Directory for files with the rows that were dropped",
+    ),
+    Option(
+        "all_payloads_dir",
+        "BRAINTRUST_ALL_PUBLISH_PAYLOADS_DIR",
+        "text",
+        None,
+        "Directory for files with all rows that are sent",
+    ),
+    Option(
+        "sync_flush",
+        "BRAINTRUST_SYNC_FLUSH",
+        "switch",
+        False,
+        "Send from the callers of flush and shutdown only, without a thread",
+    ),
+    Option(
+        "serverless",
+        "OTEL_BRAINTRUST_SERVERLESS",
+        "switch",
+        None,
+        "Flush when a trace's outermost span of this process ends",
+        False,
+        "on in AWS Lambda, Cloud Functions and Cloud Run",
+    ),
+    Option(
+        "serverless_budget_s",
+        "OTEL_BRAINTRUST_SERVERLESS_BUDGET",
+        "seconds",
+        2.0,
+        "Longest time that such a flush holds up the end of the span",
+    ),
+    Option(
+        "handle_sigterm",
+        "OTEL_BRAINTRUST_HANDLE_SIGTERM",
+        "switch",
+        True,
+        "`configure()` lets SIGTERM flush before it ends the process, unless it is handled already",
+    ),
+    Option(
+        "on_drop",
+        "",
+        "function",
+        None,
+        "Called with each loss: `reason`, `count`, `span_ids`",
+    ),
+    Option("on_error", "", "function", None, "Called with the error of each request that fails"),
+    Option(
+        "meter_provider",
+        "",
+        "object",
+        None,
+        "MeterProvider for `otel.sdk.exporter.span.*` and `otel.sdk.processor.span.*`",
+    ),
+    Option(
         "environment_type",
         "BRAINTRUST_ENVIRONMENT_TYPE",
         "text",
@@ -207,6 +310,24 @@ def _read_switch(raw: Any) -> bool:
     return SWITCHES[text]
 
 
+def _read_spool_mode(raw: Any) -> str:
+    text = _read_text(raw).lower()
+    if text not in SPOOL_MODES:
+        raise ValueError(f"one of {', '.join(SPOOL_MODES)}")
+    return text
+
+
+def _read_function(raw: Any) -> Any:
+    if not callable(raw):
+        raise ValueError("a function")  # noqa: TRY004  (told as any other option that cannot be used)
+    return raw
+
+
+def _read_object(raw: Any) -> Any:
+    return raw
+
+
+SPOOL_MODES = ("failed", "always")
 SWITCHES: Mapping[str, bool] = {
     **dict.fromkeys(("true", "1", "yes", "y", "on"), True),
     **dict.fromkeys(("false", "0", "no", "n", "off"), False),
@@ -219,6 +340,9 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "count": _read_count,
     "count or 0": _read_count_or_zero,
     "switch": _read_switch,
+    "spool mode": _read_spool_mode,
+    "function": _read_function,
+    "object": _read_object,
 }
 
 
@@ -230,9 +354,10 @@ def options_markdown() -> str:
     ]
     for option in OPTIONS:
         default = option.default_text or _default_text(option.default)
+        variable = f"`{option.variable}`" if option.variable else "none"
         in_file = "yes" if option.in_file else "no"
         lines.append(
-            f"| `{option.name}` | `{option.variable}` | {in_file} | {option.kind} "
+            f"| `{option.name}` | {variable} | {in_file} | {option.kind} "
             f"| {default} | {option.meaning} |"
         )
     return "\n".join(lines) + "\n"

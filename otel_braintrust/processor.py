@@ -25,6 +25,7 @@ from otel_braintrust.exporter import (
     positive_int_from_environment,
 )
 from otel_braintrust.settings import Settings
+from otel_braintrust.sizes import span_bytes
 from otel_braintrust.traces import TraceAssembler
 from otel_braintrust.translation.conventions.rules import Convention
 
@@ -141,7 +142,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._exit_deadline: float | None = None
         self._queue_front = _QueueFront(self._exporter.queue_size)
         self._batches: BatchSpanProcessor | None = None
-        if self._exporter.courier is not None:
+        if self._exporter.courier is not None and not self.settings.sync_flush:
             self._batches = self._new_batches(self._exporter.courier)
         after_fork(self._queue_front.renew_after_fork)
         _at_exit(self)
@@ -154,7 +155,7 @@ class BraintrustSpanProcessor(SpanProcessor):
     @property
     def is_active(self) -> bool:
         """False when there is no API key, so that nothing is sent."""
-        return self._batches is not None
+        return self._exporter.courier is not None
 
     @property
     def is_closed(self) -> bool:
@@ -173,7 +174,7 @@ class BraintrustSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp the span with its destination."""
-        if self._batches is None or self._closed:
+        if self._exporter.courier is None or self._closed:
             return
         try:
             _stamp_parent(span, parent_context)
@@ -188,8 +189,10 @@ class BraintrustSpanProcessor(SpanProcessor):
             if span.context is None or not span.context.trace_flags.sampled:
                 self._book.note_sampled()
                 return
-            ticket = self._book.open(span)
-            reason = self._queue(ticket)
+            size_bytes = span_bytes(span)
+            has_room = self._exporter.has_room(size_bytes)
+            ticket = self._book.open(span, size_bytes)
+            reason = self._queue(ticket, has_room)
             if reason:
                 self._book.settle([ticket], "dropped", reason)
         except Exception as error:  # noqa: BLE001
@@ -253,15 +256,19 @@ class BraintrustSpanProcessor(SpanProcessor):
         courier.drain = batches.force_flush
         return batches
 
-    def _queue(self, ticket: Ticket) -> str:
+    def _queue(self, ticket: Ticket, has_room: bool) -> str:
         """Queue a span; the reason why it is dropped if it cannot be, else nothing."""
-        if self._batches is None:
+        courier = self._exporter.courier
+        if courier is None:
             return "no_api_key"
         if self._closed:
             return "after_shutdown"
-        if not self._queue_front.take():
+        if not has_room or (self._batches is not None and not self._queue_front.take()):
             self._exporter.tell_queue_full()
             return "queue_full"
+        if self._batches is None:
+            courier.accept([ticket])
+            return ""
         # A ticket has all that BatchSpanProcessor reads of a span; see Ticket.
         self._batches.on_end(ticket)  # type: ignore[arg-type]
         return ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from otel_braintrust.accounts import Loss
 from otel_braintrust.delivery.destinations import Destination, parse_parent
 from otel_braintrust.delivery.errors import url_without_credentials
 from otel_braintrust.options import OPTION_BY_NAME, OPTIONS, READERS, Option, options_markdown
@@ -62,6 +63,21 @@ class Settings:
     queue_size: int | None
     exit_timeout_s: float
     disable_atexit_flush: bool
+    max_field_bytes: int
+    queue_bytes: int
+    spool_dir: str | None
+    spool_mode: str
+    spool_max_bytes: int
+    spool_max_age_s: float
+    failed_payloads_dir: str | None
+    all_payloads_dir: str | None
+    sync_flush: bool
+    serverless: bool | None
+    serverless_budget_s: float
+    handle_sigterm: bool
+    on_drop: Callable[[Loss], object] | None
+    on_error: Callable[[Exception], object] | None
+    meter_provider: Any
     environment_type: str | None
     environment_name: str | None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -84,7 +100,10 @@ class Settings:
         file_path = find_file()
         layers = (
             ("argument", arguments),
-            ("environment", {each.name: os.environ.get(each.variable) for each in OPTIONS}),
+            (
+                "environment",
+                {each.name: os.environ.get(each.variable) for each in OPTIONS if each.variable},
+            ),
             (str(file_path), read_file(file_path)),
         )
         values: dict[str, Any] = {}

@@ -63,6 +63,10 @@ class ScriptedServer:
         self.refuse_row: Callable[[dict[str, Any]], bool] = lambda row: False
         self.refusal_status = 400
         self.refused_projects: dict[str, int] = {}
+        self.overflow_method = ""  # how overflow bodies are uploaded; "": there is no such way
+        self.upload_url = ""
+        self.upload_status = 200
+        self.uploads: dict[str, bytes] = {}
         self.closing = threading.Event()
         self.connections: set[socket.socket] = set()
         self._httpd: ThreadingHTTPServer | None = None
@@ -126,6 +130,10 @@ class ScriptedServer:
         if self.max_body_bytes is not None and len(body) > self.max_body_bytes:
             return Answer(413, b"request entity too large")
         rows = json.loads(body)["rows"]
+        if isinstance(rows, dict):
+            if rows["key"] not in self.uploads:
+                return Answer(400, b"nothing was uploaded under this key")
+            rows = json.loads(self.uploads[rows["key"]])["rows"]
         if any(self.refuse_row(row) for row in rows):
             return Answer(self.refusal_status, b'{"error": "a row was refused"}')
         for row in rows:
@@ -155,6 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def do_POST(self) -> None:
+        self._handle()
+
+    def do_PUT(self) -> None:
         self._handle()
 
     def _handle(self) -> None:
@@ -204,6 +215,19 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if request.path == "/logs3":
             return server.take(request.body)
+        if request.path == "/logs3/overflow" and server.overflow_method:
+            key = f"key-{len(server.requests)}"
+            url = (server.upload_url or f"{server.url}/upload/") + key
+            place = {"method": server.overflow_method, "signedUrl": url, "key": key}
+            place |= {"headers": {"x-signed": "yes"}, "fields": {"policy": "p"}}
+            return Answer(200, json.dumps(place).encode())
+        if request.path.startswith("/upload/"):
+            body = request.body
+            if server.overflow_method == "POST":
+                body = body[body.index(b'{"rows"') : body.rindex(b"}") + 1]
+            if server.upload_status == 200:
+                server.uploads[request.path.removeprefix("/upload/")] = body
+            return Answer(server.upload_status, b"")
         return Answer(404, b"not found")
 
     def _write(self, answer: Answer) -> None:

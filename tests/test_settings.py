@@ -212,5 +212,6 @@ def test_the_key_is_in_neither_repr_nor_error(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_table_shows_every_option() -> None:
     table = options_markdown()
-    assert all(f"`{option.variable}`" in table for option in OPTIONS)
+    assert all(f"`{option.name}`" in table for option in OPTIONS)
+    assert all(f"`{option.variable}`" in table for option in OPTIONS if option.variable)
     assert table.count("\n") == len(OPTIONS) + 2

@@ -66,6 +66,10 @@ class Destination:
         return f"{self.kind}:{self.value}"
 
 
+# Rows that carry the keys of their container themselves.
+GIVEN = Destination("given", "")
+
+
 def parse_parent(text: str, *, origin: str = "") -> Destination:
     """Read a parent string in any of its four forms.
 
@@ -140,6 +144,8 @@ class Projects:
             ApiError: The look-up failed.
         """
         kind, value = destination.kind, destination.value
+        if kind == GIVEN.kind:
+            return {}
         if kind == "project_name":
             kind, value = "project_id", self.project_id(value, deadline=deadline)
         key, constants = CONTAINER_KEYS[kind]

@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -165,6 +165,10 @@ class Connection:
         self._session: requests.Session | None = None
         self._session_pid = 0
         self._adapters: tuple[DeadlineAdapter, ...] = ()
+        # Called with the error of each request that fails, before it is raised.
+        self.on_error: Callable[[ApiError], object] | None = None
+        # Called with the seconds that each request took, and its error or None.
+        self.on_request: Callable[[float, ApiError | None], object] | None = None
 
     def login(self, *, deadline: float | None = None) -> Organization:
         """Ask the app host which organization the key belongs to; the answer is kept.
@@ -232,6 +236,29 @@ class Connection:
         authorized: bool = True,
     ) -> Response:
         """Send one request to any address; ``authorized=False`` keeps the key out (signed URLs)."""
+        begin = time.perf_counter()
+        failure: ApiError | None = None
+        try:
+            return self._send(method, url, json, data, headers, deadline, authorized)
+        except ApiError as error:
+            failure = error
+            if self.on_error is not None:
+                self.on_error(error)
+            raise
+        finally:
+            if self.on_request is not None:
+                self.on_request(time.perf_counter() - begin, failure)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        json: Any,
+        data: bytes | None,
+        headers: Mapping[str, str] | None,
+        deadline: float | None,
+        authorized: bool,
+    ) -> Response:
         all_headers = {"Accept": "application/json", **(headers or {})}
         if json is not None:
             data = encode(json)
@@ -266,6 +293,12 @@ class Connection:
                 method, url, None, reason, masked_key=self.masked_key
             ) from error
         return self._checked(method, url, answer)
+
+    @property
+    def known_api_url(self) -> str:
+        """The address of the API host, as far as it is known without a request."""
+        told = self._organization.api_url if self._organization is not None else None
+        return self.api_url or (told or "").rstrip("/")
 
     def close(self) -> None:
         """Close the sockets; a later request opens new ones."""

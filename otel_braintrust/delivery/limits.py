@@ -34,7 +34,7 @@ class Limits:
     ) -> None:
         self.max_rows = max_rows
         self._set_bytes = max_bytes
-        self._server_bytes = DEFAULT_SERVER_MAX_BYTES
+        self.told_bytes: int | None = None  # what the server itself says, if it does
         self._taught_bytes: int | None = None
         self._clock = clock
         self._asked = False
@@ -43,7 +43,8 @@ class Limits:
     @property
     def max_bytes(self) -> int:
         """Most bytes in the body of one request."""
-        known = (self._server_bytes // 2, self._set_bytes, self._taught_bytes)
+        server_bytes = self.told_bytes or DEFAULT_SERVER_MAX_BYTES
+        known = (server_bytes // 2, self._set_bytes, self._taught_bytes)
         return max(LEAST_MAX_BYTES, min(each for each in known if each is not None))
 
     def learn(self, connection: Connection, deadline: float | None) -> None:
@@ -65,7 +66,7 @@ class Limits:
         self._asked = True
         told = version.get("logs3_payload_max_bytes") if isinstance(version, dict) else None
         if isinstance(told, int) and told > 0:
-            self._server_bytes = told
+            self.told_bytes = told
 
     def learn_too_large(self, body_bytes: int) -> None:
         """Remember that a body of this size was refused."""

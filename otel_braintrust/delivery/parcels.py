@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,45 +10,96 @@ from typing import Any
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.encoding import encode
+from otel_braintrust.delivery.shrinking import shorten
 
 BODY_START = b'{"rows":['
 BODY_END = b'],"api_version":2}'
 ENVELOPE_BYTES = len(BODY_START) + len(BODY_END)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
+class Upload:
+    """A body that lies uploaded and waits to be posted by its key."""
+
+    key: str
+    size_bytes: int
+
+
+@dataclass(slots=True, eq=False)
 class Parcel:
     """One encoded row, where it goes, and the span it answers for.
 
     Attributes:
-        ticket: The span in the ledger.
         row: The row as a JSON object, without the keys of its container.
         destination: Where the row goes.
+        ticket: The span in the ledger; None for a row that another process left on disk.
         container: The container's keys as JSON members with a trailing comma, once they are known.
+        is_settled: True once it was sent or dropped.
+        upload: Where its body lies uploaded, when it is too large to be posted.
+        failures: How often a request that carried it failed for a reason that time may heal.
+        failures_alone: How often it failed alone though the server took others.
+        proven_at: How many requests had been taken when it last failed alone.
+        attempts_failed: How many attempts ended without an answer about it.
+        first_failed_at: When the first of them did, on ``time.monotonic()``.
+        spool_number: Its number on disk, if it lies there.
+        is_replayed: True when it was read back from disk or from a file.
     """
 
-    ticket: Ticket
     row: bytes
     destination: Destination
+    ticket: Ticket | None = None
     container: bytes = b""
+    is_settled: bool = False
+    upload: Upload | None = None
+    failures: int = 0
+    failures_alone: int = 0
+    proven_at: int = 0
+    attempts_failed: int = 0
+    first_failed_at: float | None = None
+    spool_number: int | None = None
+    is_replayed: bool = False
 
     @property
     def size_bytes(self) -> int:
         """Bytes in a request, the comma after the row included."""
         return len(self.row) + len(self.container) + 1
 
+    @property
+    def name(self) -> str:
+        """The span's id, for a line in the log."""
+        if self.ticket is not None and self.ticket.context is not None:
+            return format(self.ticket.context.span_id, "016x")
+        found = re.search(rb'"span_id":"([^"]{1,64})"', self.row)
+        return found[1].decode("utf-8", "replace") if found else "of another process"
 
-def seal(ticket: Ticket, row: dict[str, Any], destination: Destination) -> Parcel:
-    """Encode a row for its destination; a slug's span becomes the parent of the trace's root."""
+
+def seal(
+    ticket: Ticket | None,
+    row: dict[str, Any],
+    destination: Destination,
+    *,
+    max_field_bytes: int | None = None,
+) -> Parcel:
+    """Encode a row for its destination; a slug's span becomes the parent of the trace's root.
+
+    Args:
+        ticket: The span in the ledger.
+        row: The row without the keys of its container.
+        destination: Where it goes.
+        max_field_bytes: Most bytes of one text in the row; longer ones are cut, with a marker.
+    """
     if destination.root_span_id and destination.span_id:
         row["root_span_id"] = destination.root_span_id
         row["span_parents"] = row.get("span_parents") or [destination.span_id]
-    return Parcel(ticket, encode(row), destination)
+    data = encode(row)
+    if max_field_bytes is not None and len(data) > max_field_bytes:
+        data = encode(shorten(row, max_field_bytes))
+    return Parcel(data, destination, ticket)
 
 
 def address(parcel: Parcel, container: Mapping[str, str]) -> None:
     """Write the container's keys on a parcel."""
-    parcel.container = encode(dict(container))[1:-1] + b","
+    parcel.container = encode(dict(container))[1:-1] + b"," if container else b""
 
 
 def body_of(parcels: Iterable[Parcel]) -> bytes:

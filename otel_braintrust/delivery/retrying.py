@@ -12,6 +12,7 @@ from otel_braintrust.delivery.errors import (
     ServerError,
     ThrottledError,
 )
+from otel_braintrust.delivery.parcels import Parcel
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -25,11 +26,35 @@ REASON_BY_RETRYABLE_ERROR: Mapping[type[ApiError], str] = {
 RETRYABLE_ERRORS: tuple[type[ApiError], ...] = tuple(REASON_BY_RETRYABLE_ERROR)
 
 
-class Patience:
+class Backoff:
     """Waits between attempts: exponential with full jitter, or what the server asks for.
 
     Full jitter (a random time up to the exponential one) keeps many processes from coming back to a
     server that recovers all at once.
+
+    Args:
+        chance: A random number from 0 to 1; default ``random.random``.
+    """
+
+    def __init__(self, *, chance: Callable[[], float] = random.random) -> None:
+        self._chance = chance
+        self._failures = 0
+
+    def note_progress(self) -> None:
+        """Begin anew: something got through."""
+        self._failures = 0
+
+    def next_wait_s(self, error: ApiError) -> float:
+        """Seconds to wait before the next attempt."""
+        self._failures += 1
+        if error.retry_after_s:
+            return error.retry_after_s
+        ceiling_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 10))
+        return ceiling_s * self._chance()
+
+
+class Patience:
+    """Waits between attempts at one request, until its time or its number of attempts is over.
 
     Args:
         max_retry_s: Longest time from the first failure, in seconds.
@@ -49,14 +74,9 @@ class Patience:
         self._max_retry_s = max_retry_s
         self._num_retries = num_retries
         self._clock = clock
-        self._chance = chance
+        self._backoff = Backoff(chance=chance)
         self._failures = 0
         self._first_failure_at: float | None = None
-
-    def note_progress(self) -> None:
-        """Begin anew: something got through."""
-        self._failures = 0
-        self._first_failure_at = None
 
     def next_wait_s(self, error: ApiError) -> float | None:
         """Seconds to wait before the next attempt, or None when patience is at its end."""
@@ -70,10 +90,43 @@ class Patience:
         if remaining_s <= 0:
             return None
         # A server that asks for more time than is left gets one last attempt at the end of it.
-        return min(self._wanted_wait_s(error), remaining_s)
+        return min(self._backoff.next_wait_s(error), remaining_s)
 
-    def _wanted_wait_s(self, error: ApiError) -> float:
-        if error.retry_after_s:
-            return error.retry_after_s
-        ceiling_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 10))
-        return ceiling_s * self._chance()
+
+class RowPatience:
+    """How long and how often a row is tried.
+
+    Args:
+        max_retry_s: Longest time from a row's first failure, in seconds.
+        num_retries: Most repetitions; None: as many as the time allows.
+        clock: Seconds that only go forward; default ``time.monotonic``.
+    """
+
+    def __init__(
+        self,
+        max_retry_s: float,
+        num_retries: int | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_retry_s = max_retry_s
+        self._num_retries = num_retries
+        self._clock = clock
+
+    def note_failure(self, parcel: Parcel) -> None:
+        """Enter an attempt that ended without an answer about this row."""
+        parcel.attempts_failed += 1
+        if parcel.first_failed_at is None:
+            parcel.first_failed_at = self._clock()
+
+    def is_over(self, parcel: Parcel) -> bool:
+        """Tell whether this row has been tried for as long or as often as it may."""
+        if self._num_retries is not None and parcel.attempts_failed > self._num_retries:
+            return True
+        return self.remaining_s(parcel) <= 0
+
+    def remaining_s(self, parcel: Parcel) -> float:
+        """Seconds for which this row may still be tried."""
+        if parcel.first_failed_at is None:
+            return self._max_retry_s
+        return parcel.first_failed_at + self._max_retry_s - self._clock()

@@ -15,7 +15,7 @@ from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.errors import ConnectionFailure, ThrottledError
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel, address, body_of, halves, pack, seal
-from otel_braintrust.delivery.retrying import Patience
+from otel_braintrust.delivery.retrying import Backoff, Patience, RowPatience
 
 HERE = Destination("project_id", "p")
 
@@ -74,15 +74,36 @@ def test_waits_double_up_to_half_a_minute_and_chance_shortens_them() -> None:
     assert shorter.next_wait_s(failure()) == 0.125
 
 
-def test_patience_ends_with_its_time_and_is_renewed_by_progress() -> None:
+def test_patience_ends_with_its_time() -> None:
     waits, now = patience()
     assert waits.next_wait_s(failure()) is not None
     now[0] = 99.8
     assert waits.next_wait_s(failure()) == pytest.approx(0.2)
     now[0] = 100.0
     assert waits.next_wait_s(failure()) is None
-    waits.note_progress()
-    assert waits.next_wait_s(failure()) == 0.5
+
+
+def test_progress_makes_waits_short_again() -> None:
+    backoff = Backoff(chance=lambda: 1.0)
+    assert [backoff.next_wait_s(failure()) for _ in range(3)] == [0.5, 1, 2]
+    backoff.note_progress()
+    assert backoff.next_wait_s(failure()) == 0.5
+
+
+def test_each_row_is_tried_for_its_own_time_and_number() -> None:
+    now = [0.0]
+    patience = RowPatience(100.0, 2, clock=lambda: now[0])
+    early, late = parcel("early"), parcel("late")
+    patience.note_failure(early)
+    now[0] = 60.0
+    patience.note_failure(late)
+    now[0] = 100.0
+    assert (patience.is_over(early), patience.is_over(late)) == (True, False)
+    assert patience.remaining_s(late) == 60.0
+    patience.note_failure(late)
+    assert not patience.is_over(late)
+    patience.note_failure(late)
+    assert patience.is_over(late)
 
 
 def test_patience_ends_with_its_number_of_retries() -> None:

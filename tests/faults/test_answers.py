@@ -93,21 +93,6 @@ def test_413_halves_the_request_and_the_limit_is_learned(
     assert all(len(each.body) <= 20_000 for each in server.posts()[before:])
 
 
-def test_one_row_too_large_does_not_take_the_others_with_it(
-    server: ScriptedServer, application: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.max_body_bytes = 20_000
-    app = application()
-    kept = app.end_spans(10)
-    [lost] = app.end_spans(1, text="x" * 30_000)
-    kept += app.end_spans(10)
-    result = app.processor.flush(10.0)
-    assert (result.sent, result.dropped, result.ok) == (20, 1, False)
-    assert sorted(server.rows) == sorted(kept)
-    assert app.processor.ledger.dropped == {"too_large": 1}
-    assert lost in caplog.text
-
-
 def test_requests_keep_to_half_of_what_the_server_says(
     server: ScriptedServer, application: Make
 ) -> None:

@@ -1,0 +1,156 @@
+"""What became of rows, entered wherever it is kept: ledger, spool, payload directories."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from otel_braintrust.accounts import Ledger
+from otel_braintrust.delivery.parcels import Parcel
+from otel_braintrust.delivery.payloads import PayloadDirectory
+from otel_braintrust.delivery.spool import Spool, SpoolError
+from otel_braintrust.delivery.troubles import Troubles
+
+# These refusals are of a key or a place, which may be set right: rows stay on disk.
+KEPT_ON_DISK = frozenset({"auth", "not_found"})
+
+
+class Settlement:
+    """Settles rows; one that is settled already stays as it is.
+
+    Args:
+        ledger: Where spans are counted.
+        troubles: Where trouble is told.
+        spool: Where rows wait on disk, if anywhere.
+        sent_payloads: Where every body that is sent is written, if anywhere.
+        lost_payloads: Where the bodies of rows that are lost are written, if anywhere.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        troubles: Troubles,
+        *,
+        spool: Spool | None = None,
+        sent_payloads: PayloadDirectory | None = None,
+        lost_payloads: PayloadDirectory | None = None,
+    ) -> None:
+        self.spool = spool
+        self.replayed = 0
+        self._ledger = ledger
+        self._troubles = troubles
+        self._sent_payloads = sent_payloads
+        self._lost_payloads = lost_payloads
+
+    @property
+    def keeps_lost(self) -> bool:
+        """Whether rows that cannot be delivered are kept somewhere."""
+        return self.spool is not None or self._lost_payloads is not None
+
+    def sending(self, parcels: Sequence[Parcel]) -> None:
+        """These rows go out now, together."""
+        self._write(self._sent_payloads, parcels, "BRAINTRUST_ALL_PUBLISH_PAYLOADS_DIR")
+
+    def sent(self, parcels: Sequence[Parcel]) -> None:
+        """The server took these rows."""
+        fresh = _settle(parcels)
+        self._leave_spool(fresh)
+        self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "sent")
+        self.replayed += sum(1 for parcel in fresh if parcel.ticket is None)
+
+    def dropped(self, parcels: Sequence[Parcel], reason: str) -> None:
+        """These rows are lost; what was replayed stays on disk if the key or the place is at fault.
+
+        Args:
+            parcels: The rows.
+            reason: One of :data:`otel_braintrust.accounts.DROP_REASONS`.
+        """
+        fresh = _settle(parcels)
+        if reason in KEPT_ON_DISK:
+            kept = [parcel for parcel in fresh if parcel.is_replayed]
+            fresh = [parcel for parcel in fresh if not parcel.is_replayed]
+            self._release(kept)
+        self._write(self._lost_payloads, fresh, "BRAINTRUST_FAILED_PUBLISH_PAYLOADS_DIR")
+        self._leave_spool(fresh)
+        self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "dropped", reason)
+
+    def store(self, parcels: Sequence[Parcel]) -> bool:
+        """Write rows to disk for this process, which sends them itself; they stay pending.
+
+        Returns:
+            False when the disk cannot be written to.
+        """
+        if self.spool is None:
+            return False
+        rows = [(str(parcel.destination), parcel.row) for parcel in parcels]
+        try:
+            numbers = self.spool.add(rows, owned=True)
+        except SpoolError as error:
+            self._tell(error)
+            return False
+        for parcel, number in zip(parcels, numbers, strict=True):
+            parcel.spool_number = number
+        return True
+
+    def spooled(self, parcels: Sequence[Parcel]) -> bool:
+        """Leave rows to the spool, for this or a later process to send.
+
+        Returns:
+            False when they are still in hand, because the disk cannot be written to.
+        """
+        if self.spool is None:
+            return False
+        waiting = [parcel for parcel in parcels if not parcel.is_settled]
+        unwritten = [parcel for parcel in waiting if parcel.spool_number is None]
+        if unwritten and not self.store(unwritten):
+            return False
+        full = [parcel for parcel in waiting if parcel.spool_number is None]
+        kept = [parcel for parcel in waiting if parcel.spool_number is not None]
+        self._release(kept)
+        self._ledger.settle([p.ticket for p in kept if p.ticket is not None], "spooled")
+        if full:
+            message = "%d spans dropped: the spool holds OTEL_BRAINTRUST_SPOOL_MAX_BYTES already"
+            self._troubles.tell("spool_full", logging.ERROR, message, len(full), count=len(full))
+            self.dropped(full, "spool_full")
+        return True
+
+    def _leave_spool(self, parcels: Sequence[Parcel]) -> None:
+        numbers = [each.spool_number for each in parcels if each.spool_number is not None]
+        if self.spool is not None and numbers:
+            try:
+                self.spool.remove(numbers)
+            except SpoolError as error:
+                self._tell(error)  # they will be sent once more, as the same rows
+
+    def _release(self, parcels: Sequence[Parcel]) -> None:
+        numbers = [each.spool_number for each in parcels if each.spool_number is not None]
+        if self.spool is not None and numbers:
+            try:
+                self.spool.release(numbers)
+            except SpoolError as error:
+                self._tell(error)
+
+    def _write(
+        self, directory: PayloadDirectory | None, parcels: Sequence[Parcel], variable: str
+    ) -> None:
+        if directory is None or not parcels:
+            return
+        try:
+            directory.write(parcels)
+        except OSError as error:
+            message = "%s: cannot write to %s (%s)"
+            self._troubles.tell(
+                variable, logging.ERROR, message, variable, directory.directory, error.strerror
+            )
+
+    def _tell(self, error: SpoolError) -> None:
+        self._troubles.tell(
+            "spool", logging.ERROR, "the spool cannot be used, so spans wait in memory: %s", error
+        )
+
+
+def _settle(parcels: Sequence[Parcel]) -> list[Parcel]:
+    fresh = [parcel for parcel in parcels if not parcel.is_settled]
+    for parcel in fresh:
+        parcel.is_settled = True
+    return fresh

@@ -1,0 +1,108 @@
+"""The delivery that the settings ask for, put together."""
+
+from __future__ import annotations
+
+import logging
+
+from otel_braintrust.accounts import Ledger
+from otel_braintrust.delivery.courier import Courier, Seal
+from otel_braintrust.delivery.http import Connection
+from otel_braintrust.delivery.limits import Limits
+from otel_braintrust.delivery.payloads import PayloadDirectory
+from otel_braintrust.delivery.replaying import Replay
+from otel_braintrust.delivery.retrying import RowPatience
+from otel_braintrust.delivery.sending import Sender
+from otel_braintrust.delivery.settling import Settlement
+from otel_braintrust.delivery.spool import Spool, SpoolError, identity_of
+from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.notices import Notices
+from otel_braintrust.settings import Settings
+
+logger = logging.getLogger("otel_braintrust")
+
+
+def new_connection(settings: Settings, api_key: str) -> Connection:
+    """A connection to the hosts that the settings name."""
+    return Connection(
+        api_key=api_key,
+        app_url=settings.app_url,
+        api_url=settings.api_url,
+        org_name=settings.org_name,
+        http_timeout_s=settings.http_timeout_s,
+    )
+
+
+def new_courier(
+    settings: Settings,
+    api_key: str,
+    *,
+    ledger: Ledger,
+    seal: Seal,
+    troubles: Troubles,
+    notices: Notices,
+    queue_size: int,
+) -> Courier:
+    """A courier with all that the settings ask for: spool, payload directories, limits.
+
+    Args:
+        settings: The options.
+        api_key: The key, which is there.
+        ledger: Where spans are counted.
+        seal: Makes parcels of spans.
+        troubles: Where trouble is told.
+        notices: Where the application is told.
+        queue_size: Most spans that wait.
+    """
+    connection = new_connection(settings, api_key)
+    connection.on_error = notices.note_error
+    limits = Limits(settings.max_request_bytes, settings.max_request_rows)
+    spool = _open_spool(settings, api_key)
+    settlement = Settlement(
+        ledger,
+        troubles,
+        spool=spool,
+        sent_payloads=_payload_directory(settings.all_payloads_dir),
+        lost_payloads=_payload_directory(settings.failed_payloads_dir),
+    )
+    sender = Sender(connection, settlement, limits, troubles)
+    replay = Replay(spool, sender, settlement, ledger, troubles) if spool is not None else None
+    courier = Courier(
+        ledger=ledger,
+        seal=seal,
+        sender=sender,
+        settlement=settlement,
+        troubles=troubles,
+        notices=notices,
+        queue_size=queue_size,
+        patience=RowPatience(settings.max_retry_s, settings.num_retries),
+        abort=connection.abort,
+        replay=replay,
+        writes_first=settings.spool_mode == "always",
+        has_thread=not settings.sync_flush,
+    )
+    if replay is not None and replay.has_rows():
+        courier.begin_replay()
+    return courier
+
+
+def _open_spool(settings: Settings, api_key: str) -> Spool | None:
+    if settings.spool_dir is None:
+        return None
+    try:
+        return Spool(
+            settings.spool_dir,
+            identity=identity_of(api_key, settings.org_name),
+            max_bytes=settings.spool_max_bytes,
+            max_age_s=settings.spool_max_age_s,
+        )
+    except SpoolError as error:
+        logger.error(  # noqa: TRY400  (the error says it all)
+            "no spool, so what cannot be delivered in time is lost: %s; "
+            "OTEL_BRAINTRUST_SPOOL_DIR must name a directory that this process can write to",
+            error,
+        )
+        return None
+
+
+def _payload_directory(directory: str | None) -> PayloadDirectory | None:
+    return PayloadDirectory(directory) if directory else None
