@@ -14,7 +14,7 @@ from otel_braintrust.delivery.errors import (
     RequestError,
     ServerError,
 )
-from otel_braintrust.delivery.slugs import Slug, decode_slug
+from otel_braintrust.slugs import Slug, decode_slug
 
 if TYPE_CHECKING:  # settings read parents without paying for the import of requests
     from otel_braintrust.delivery.http import Connection

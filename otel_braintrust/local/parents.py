@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from otel_braintrust.local.containers import EXPERIMENT, Container, project_logs
+from otel_braintrust.local.containers import EXPERIMENT, PROJECT_LOGS, Container, project_logs
 from otel_braintrust.local.store import Store
+from otel_braintrust.slugs import Slug, decode_slug
 
-FORMS = "project_id:<id>, project_name:<name> or experiment_id:<id>"
+FORMS = "project_id:<id>, project_name:<name>, experiment_id:<id> or a span slug"
 
 
 class ParentError(ValueError):
@@ -33,4 +34,29 @@ def container_named(store: Store, parent: str) -> Container:
         return project_logs(store.create_project(name)[0].id)
     if name and form == "experiment_id":
         return Container(EXPERIMENT, name)
+    slug = slug_named(parent)
+    if slug is None:
+        raise ParentError(parent)
+    return _container_of(store, slug, parent)
+
+
+def slug_named(parent: str) -> Slug | None:
+    """The span slug that a parent string is, or None."""
+    try:
+        return decode_slug(parent)
+    except ValueError:
+        return None
+
+
+def _container_of(store: Store, slug: Slug, parent: str) -> Container:
+    arguments = slug.object_arguments or {}
+    object_id, project_name = slug.object_id, arguments.get("project_name")
+    if slug.object_type == EXPERIMENT and object_id:
+        return Container(EXPERIMENT, object_id)
+    if slug.object_type != PROJECT_LOGS:
+        raise ParentError(parent)
+    if object_id or arguments.get("project_id"):
+        return project_logs(str(object_id or arguments["project_id"]))
+    if isinstance(project_name, str) and project_name:
+        return project_logs(store.create_project(project_name)[0].id)
     raise ParentError(parent)

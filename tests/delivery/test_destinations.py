@@ -15,7 +15,7 @@ from otel_braintrust.delivery.destinations import (
 )
 from otel_braintrust.delivery.errors import AuthenticationError
 from otel_braintrust.delivery.http import Connection
-from otel_braintrust.delivery.slugs import decode_slug
+from otel_braintrust.slugs import decode_slug
 from tests.scripted_server import ScriptedServer
 
 PROJECT = "11111111-2222-3333-4444-555555555555"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -19,7 +20,7 @@ from otel_braintrust.local.access import guarded, limits_of, store_of
 from otel_braintrust.local.answers import JSONAnswer
 from otel_braintrust.local.bodies import read_body
 from otel_braintrust.local.containers import EXPERIMENT, UnknownContainerError
-from otel_braintrust.local.parents import FORMS, ParentError, container_named
+from otel_braintrust.local.parents import FORMS, ParentError, container_named, slug_named
 from otel_braintrust.local.store import Store
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
 from otel_braintrust.translation.otlp import OtlpError, decode
@@ -82,10 +83,21 @@ def _placed(
         problems[NO_PARENT] += 1
         return None
     try:
-        return {**span.row, **_container_fields(store, parent)}
+        return {**span.row, **_place_in_trace(span.row, parent), **_container_fields(store, parent)}
     except (ParentError, UnknownContainerError) as error:
         problems[str(error)] += 1
         return None
+
+
+def _place_in_trace(row: Mapping[str, Any], parent: str) -> dict[str, Any]:
+    """Where a row stands in the trace of the span that its parent string names, if it is a slug."""
+    slug = slug_named(parent)
+    if slug is None or not slug.span_id:
+        return {}
+    return {
+        "root_span_id": slug.root_span_id,
+        "span_parents": row.get("span_parents") or [slug.span_id],
+    }
 
 
 def _container_fields(store: Store, parent: str) -> dict[str, str]:
