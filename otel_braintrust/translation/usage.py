@@ -43,25 +43,23 @@ FAMILIES = (
 _INTEGER = re.compile(r'^[\s"]*(\d+(?:\.0*)?|\d+(?:\.\d+)?[eE][+]?\d+)[\s"]*$')
 
 
+# No call uses more: beyond this a number is a mistake, and JSON readers no longer agree on it.
+MAX_TOKENS = 2**53
+
+
 def token_count(value: Any) -> int | None:
     """Read a token count: an integer, an integral float, a Decimal or text of one; else None."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value if value >= 0 else None
     if isinstance(value, str):
         match = _INTEGER.match(value)
         if match is None:
             return None
-        value = float(match.group(1)) if not match.group(1).isdigit() else int(match.group(1))
-    if isinstance(value, int):
-        return value
+        value = int(match.group(1)) if match.group(1).isdigit() else float(match.group(1))
     if isinstance(value, (float, Decimal)):
         number = float(value)
-        return (
-            int(number) if math.isfinite(number) and number >= 0 and number == int(number) else None
-        )
-    return None
+        value = int(number) if math.isfinite(number) and number == int(number) else None
+    return value if isinstance(value, int) and 0 <= value <= MAX_TOKENS else None
 
 
 @dataclass(slots=True)
