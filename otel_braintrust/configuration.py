@@ -12,6 +12,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_braintrust.accounts import Counts, FlushResult
+from otel_braintrust.endings import leave_on_sigterm
 from otel_braintrust.logs import BraintrustLogRecordProcessor, LogJoin
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.settings import Settings
@@ -100,6 +101,8 @@ def configure(
             provider.add_span_processor(processor)
             _configured[provider] = processor
             _join_logs(processor, provider, logger_provider, make=is_new)
+            if processor.is_active and processor.settings.handle_sigterm:
+                leave_on_sigterm()
         else:
             logger.error(NO_PLACE.format(kind=type(provider).__name__))
         return processor

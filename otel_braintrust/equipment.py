@@ -15,6 +15,7 @@ from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.spool import Spool, SpoolError, identity_of
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
 from otel_braintrust.settings import Settings
 
@@ -41,6 +42,7 @@ def new_courier(
     troubles: Troubles,
     notices: Notices,
     queue_size: int,
+    meters: Meters | None = None,
 ) -> Courier:
     """A courier with all that the settings ask for: spool, payload directories, limits.
 
@@ -52,9 +54,12 @@ def new_courier(
         troubles: Where trouble is told.
         notices: Where the application is told.
         queue_size: Most spans that wait.
+        meters: Where requests are measured, if anywhere.
     """
     connection = new_connection(settings, api_key)
     connection.on_error = notices.note_error
+    if meters is not None:
+        connection.on_request = meters.note_request
     limits = Limits(settings.max_request_bytes, settings.max_request_rows)
     spool = _open_spool(settings, api_key)
     settlement = Settlement(

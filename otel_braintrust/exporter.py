@@ -18,6 +18,7 @@ from otel_braintrust.delivery.destinations import Destination, ParentError, pars
 from otel_braintrust.delivery.parcels import Parcel, seal
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.equipment import new_courier
+from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.sizes import span_bytes
@@ -98,6 +99,10 @@ class BraintrustSpanExporter(SpanExporter):
         self._conventions = tuple(conventions)
         self.assembler = TraceAssembler(conventions=self._conventions)
         self.queue_size = self.settings.queue_size or queue_size_from_environment()
+        self.meters: Meters | None = None
+        if self.settings.meter_provider is not None:
+            server_url = self.settings.api_url or self.settings.app_url
+            self.meters = Meters(self.settings.meter_provider, self._book, server_url)
         self.courier: Courier | None = None
         if self.settings.api_key:
             self.courier = self._new_courier(self.settings.api_key)
@@ -180,6 +185,11 @@ class BraintrustSpanExporter(SpanExporter):
             self._lost_told = lost
             logger.warning("spans did not reach Braintrust: %s", counts)
 
+    @property
+    def keeps_lost(self) -> bool:
+        """Whether spans that cannot be delivered are kept on disk."""
+        return self.courier is not None and self.courier.keeps_lost
+
     def has_room(self, size_bytes: int) -> bool:
         """Tell whether so many bytes more may wait; one span may always."""
         waiting_bytes = self._book.pending_bytes
@@ -207,6 +217,7 @@ class BraintrustSpanExporter(SpanExporter):
             troubles=self._troubles,
             notices=self._notices,
             queue_size=self.queue_size,
+            meters=self.meters,
         )
 
     def _seal(self, tickets: Sequence[Ticket]) -> list[Parcel]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
+import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,11 +18,13 @@ from opentelemetry.trace import get_current_span
 
 from otel_braintrust.accounts import Counts, FlushResult, Ticket
 from otel_braintrust.delivery.courier import Courier
+from otel_braintrust.endings import hear_of_end
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
     after_fork,
     positive_int_from_environment,
 )
+from otel_braintrust.serverless import is_local_root, platform_of
 from otel_braintrust.settings import Settings
 from otel_braintrust.sizes import span_bytes
 from otel_braintrust.traces import TraceAssembler
@@ -32,6 +33,9 @@ from otel_braintrust.translation.conventions.rules import Convention
 PARENT_KEY = "braintrust.parent"
 DEFAULT_BATCH_SPANS = 512
 SPANS = ("all",)
+# What the end of a process without a flush takes to write to disk what waits.
+TIME_TO_WRITE_S = 0.5
+SHARE_DURING_OUTAGE = 0.1
 
 
 class _QueueFront:
@@ -140,12 +144,16 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._book = self._exporter.book
         self._closed = False
         self._exit_deadline: float | None = None
+        serverless = self.settings.serverless
+        self._is_serverless = bool(platform_of(os.environ)) if serverless is None else serverless
         self._queue_front = _QueueFront(self._exporter.queue_size)
         self._batches: BatchSpanProcessor | None = None
         if self._exporter.courier is not None and not self.settings.sync_flush:
             self._batches = self._new_batches(self._exporter.courier)
+        if self._exporter.meters is not None:
+            self._exporter.meters.add_processor(self._exporter.queue_size)
         after_fork(self._queue_front.renew_after_fork)
-        _at_exit(self)
+        hear_of_end(self)
 
     @property
     def settings(self) -> Settings:
@@ -195,6 +203,8 @@ class BraintrustSpanProcessor(SpanProcessor):
             reason = self._queue(ticket, has_room)
             if reason:
                 self._book.settle([ticket], "dropped", reason)
+            elif self._is_serverless and is_local_root(span):
+                self._flush_before_freeze()
         except Exception as error:  # noqa: BLE001
             self._tell_internal(error)
 
@@ -233,13 +243,22 @@ class BraintrustSpanProcessor(SpanProcessor):
             self._batches.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry's lacks types
         self._exporter.shutdown((deadline - time.monotonic()) * 1000)
 
+    @property
+    def exit_timeout_s(self) -> float:
+        """How long the end of the process may wait for delivery, in seconds."""
+        return 0.0 if self.settings.disable_atexit_flush else self.settings.exit_timeout_s
+
     def leave(self) -> None:
         """Flush once at the end of the process; a shutdown that follows gets what time is left."""
         if self._closed or self._exit_deadline is not None:
             return
-        timeout_s = 0.0 if self.settings.disable_atexit_flush else self.settings.exit_timeout_s
+        timeout_s = self.exit_timeout_s
         self._exit_deadline = time.monotonic() + timeout_s
-        if timeout_s:
+        if self._exporter.keeps_lost:
+            # What cannot be sent must be written down while there is time.
+            self._exit_deadline += 0 if timeout_s else TIME_TO_WRITE_S
+            self.shutdown(timeout_millis=max(timeout_s, TIME_TO_WRITE_S) * 1000)
+        elif timeout_s:
             self.flush(timeout_s)
         self._exporter.tell_losses()
 
@@ -273,6 +292,14 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._batches.on_end(ticket)  # type: ignore[arg-type]
         return ""
 
+    def _flush_before_freeze(self) -> None:
+        """Send what waits, for the platform may stop the process until its next call."""
+        courier = self._exporter.courier
+        budget_s = self.settings.serverless_budget_s
+        if courier is not None and courier.is_failing:
+            budget_s *= SHARE_DURING_OUTAGE  # a server that is down must not slow down every call
+        self.flush(budget_s)
+
     def _tell_internal(self, error: Exception) -> None:
         self._exporter.troubles.tell(
             "internal",
@@ -294,15 +321,3 @@ def _stamp_parent(span: Span, parent_context: Context | None) -> None:
         parent = attributes.get(PARENT_KEY)
     if isinstance(parent, str) and parent.strip():
         span.set_attribute(PARENT_KEY, parent)
-
-
-def _at_exit(processor: BraintrustSpanProcessor) -> None:
-    """Flush at the end of the process, also under a provider that does not shut down by itself."""
-    reference = weakref.ref(processor)
-
-    def leave() -> None:
-        living = reference()
-        if living is not None:
-            living.leave()
-
-    atexit.register(leave)

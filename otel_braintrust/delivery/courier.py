@@ -108,6 +108,11 @@ class Courier:
         self._stopped = False
         self.is_failing = False
 
+    @property
+    def keeps_lost(self) -> bool:
+        """Whether spans that cannot be delivered are kept on disk."""
+        return self._settlement.keeps_lost
+
     def begin_replay(self) -> None:
         """Send in the background what earlier processes left on disk."""
         if self._replay is not None:
@@ -142,17 +147,17 @@ class Courier:
             deadline: Moment on ``time.monotonic()`` at which to return, finished or not.
         """
         watch = self._ledger.watch()
-        waits_on_disk = self._replay is not None and self._ledger.counts.spooled > 0
-        if (watch.pending or waits_on_disk) and not self._stopped:
-            failures, empties = self._hasten(waits_on_disk)
+        if (watch.pending or self._waits_on_disk()) and not self._stopped:
+            failures, empties = self._hasten()
             if not self._ensure_thread():
                 self._flush_inline(deadline)
             self._ledger.wait_until(lambda: watch.pending <= 0, deadline)
-            if self._replay is not None and waits_on_disk:
-                replay = self._replay
+            replay = self._replay
+            if replay is not None and self._waits_on_disk():
+                # What waits on disk is sent now, unless the server still fails.
                 self._ledger.wait_until(
                     lambda: (
-                        self._ledger.counts.spooled == 0
+                        not self._waits_on_disk()
                         or (replay.failures, replay.empties) != (failures, empties)
                     ),
                     deadline,
@@ -263,12 +268,16 @@ class Courier:
         remaining_s = max(0.0, deadline - time.monotonic())
         return deadline - min(MAX_SAVE_S, SAVE_SHARE * remaining_s)
 
-    def _hasten(self, waits_on_disk: bool) -> tuple[int, int]:
+    def _waits_on_disk(self) -> bool:
+        return self._replay is not None and self._ledger.counts.spooled > 0
+
+    def _hasten(self) -> tuple[int, int]:
+        """Have everything tried soon; how often the replay had failed and found nothing by then."""
         with self._changed:
             self._flush_wanted = True
             self._flushes += 1
             replay = self._replay
-            if replay is not None and waits_on_disk:
+            if replay is not None:
                 replay.hasten(LEAST_PAUSE_S if self.is_failing else 0.0)
             self._changed.notify_all()
             return (replay.failures, replay.empties) if replay is not None else (0, 0)
@@ -418,8 +427,9 @@ class Courier:
 
     def _to_disk(self, parcels: list[Parcel]) -> bool:
         if self._settlement.spooled(parcels):
-            if self._replay is not None and not self.is_failing:
-                self._replay.hasten()
+            if self._replay is not None:
+                wait_s = self._resume_at - time.monotonic() if self.is_failing else 0.0
+                self._replay.hasten(max(0.0, wait_s))
             return True
         self._disk_failed_at = time.monotonic()
         return False

@@ -402,13 +402,18 @@ def _is_short(answer: requests.Response) -> bool:
     return len(answer.content) < int(announced)
 
 
+REFUSED = "the connection was refused"
+NO_SUCH_HOST = "the host name cannot be resolved"
+# Reasons for which no request reaches the server, whatever is in it.
+GONE = frozenset({REFUSED, NO_SUCH_HOST})
+
 # The text of a network exception names memory addresses and sometimes proxies with their password,
 # so the kind of failure is told in our own words. First match along the chain of causes wins.
 _NETWORK_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "the host name cannot be resolved"),
+    (socket.gaierror, NO_SUCH_HOST),
     (requests.exceptions.ProxyError, "the proxy refused"),
     (ssl.SSLError, "the TLS handshake failed"),
-    (ConnectionRefusedError, "the connection was refused"),
+    (ConnectionRefusedError, REFUSED),
     (requests.exceptions.Timeout, "no whole answer within {timeout_s:.3g} s"),
     (TimeoutError, "no whole answer within {timeout_s:.3g} s"),
     (ConnectionResetError, "the connection was reset"),

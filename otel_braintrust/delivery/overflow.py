@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import orjson
 from urllib3.filepost import encode_multipart_formdata
 
+from otel_braintrust.delivery.destinations import GIVEN
 from otel_braintrust.delivery.errors import ApiError, RequestError, ServerError
 from otel_braintrust.delivery.http import Connection, Response
 from otel_braintrust.delivery.parcels import Parcel, Upload, body_of
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
 
+OBJECT_ID_KEYS = ("experiment_id", "dataset_id", "prompt_session_id", "project_id", "log_id")
 CONTENT_TYPE = "application/json"
 PATH = "/logs3/overflow"
 ASK_AGAIN_AFTER_S = 600.0
@@ -130,5 +133,8 @@ def _place_in(answer: Response) -> Mapping[str, Any]:
 
 
 def _container_of(parcel: Parcel) -> dict[str, Any]:
+    if parcel.destination == GIVEN:
+        row = json.loads(parcel.row)
+        return {key: row[key] for key in OBJECT_ID_KEYS if key in row}
     container: dict[str, Any] = orjson.loads(b"{" + parcel.container.rstrip(b",") + b"}")
     return container

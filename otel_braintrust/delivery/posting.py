@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.errors import ApiError, ThrottledError, TooLargeError
-from otel_braintrust.delivery.http import Connection
+from otel_braintrust.delivery.http import GONE, Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.overflow import NoWayRound, Overflow
 from otel_braintrust.delivery.parcels import Parcel, body_of, halves, pack
@@ -28,6 +28,8 @@ BAD_ROW_STATUSES = (400, 409, 422)
 # So often a whole request may fail before one row of it is sent ahead, to see whether the server
 # works: a failure that follows one row is no outage.
 FAILURES_BEFORE_PROBE = 2
+# After so many failures any row is sent ahead, no longer the first one.
+FAILURES_IN_ORDER = 6
 # So often a row may fail alone while the server takes others.
 MAX_FAILURES_ALONE = 3
 # An answer that took longer is not worth asking for again in smaller parts.
@@ -88,6 +90,7 @@ class Poster:
         self._overflow = Overflow(connection)
         self._round = Round()
         self._taken = 0
+        self._is_gone = False
 
     def post_all(self, parcels: list[Parcel], deadline: float | None) -> Round:
         """Try once to post these rows.
@@ -201,7 +204,10 @@ class Poster:
         fewest_failures = min(parcel.failures for parcel in part)
         if len(part) == 1 or self._round.progress or fewest_failures < FAILURES_BEFORE_PROBE:
             return part, []
-        probe = self._choose(part)
+        # The first row as a rule, so that rows stay in order; but it may itself be the bad one.
+        most_failures = max(parcel.failures for parcel in part)
+        in_order = self._is_gone or most_failures < FAILURES_IN_ORDER or most_failures % 2 == 1
+        probe = part[0] if in_order else self._choose(part)
         return [probe], [parcel for parcel in part if parcel is not probe]
 
     def _isolated(
@@ -211,6 +217,7 @@ class Poster:
 
         That the server works is known once it took anything in this attempt.
         """
+        self._is_gone = error.reason in GONE
         if isinstance(error, ThrottledError):
             return None
         for parcel in part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from otel_braintrust.accounts import Ledger
@@ -36,7 +37,9 @@ class Settlement:
         lost_payloads: PayloadDirectory | None = None,
     ) -> None:
         self.spool = spool
+        # Rows of other processes: how many were sent, and what was lost of them by reason.
         self.replayed = 0
+        self.replay_losses: Counter[str] = Counter()
         self._ledger = ledger
         self._troubles = troubles
         self._sent_payloads = sent_payloads
@@ -73,6 +76,7 @@ class Settlement:
         self._write(self._lost_payloads, fresh, "BRAINTRUST_FAILED_PUBLISH_PAYLOADS_DIR")
         self._leave_spool(fresh)
         self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "dropped", reason)
+        self.replay_losses[reason] += sum(1 for parcel in fresh if parcel.ticket is None)
 
     def store(self, parcels: Sequence[Parcel]) -> bool:
         """Write rows to disk for this process, which sends them itself; they stay pending.

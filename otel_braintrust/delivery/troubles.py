@@ -29,7 +29,7 @@ class Troubles:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._kinds: dict[str, _Kind] = {}
 
     def tell(self, kind: str, level: int, message: str, *args: object, count: int = 1) -> None:
@@ -67,4 +67,4 @@ class Troubles:
 
     def reset_after_fork(self) -> None:
         """Take a new lock in a forked child: another thread may have held the old one."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()

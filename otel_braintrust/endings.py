@@ -1,0 +1,119 @@
+"""How a process ends, and that its processors hear of it: exit, SIGTERM, a child's own end."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from typing import Any, Protocol
+
+# These end the children they fork by os._exit, after their own list of finalizers, not atexit's.
+PROCESS_LIBRARIES = ("multiprocessing", "billiard")
+# What a SIGTERM waits for beyond the processors' own time, which they keep by themselves.
+GRACE_S = 1.0
+
+
+class Leaver(Protocol):
+    """What hears of the end."""
+
+    @property
+    def exit_timeout_s(self) -> float:
+        """How long leaving may take, in seconds."""
+
+    def leave(self) -> None:
+        """Do what must be done before the process ends."""
+
+
+class _Anchor:
+    """Lives as long as the module, as the lists of callbacks of PROCESS_LIBRARIES ask."""
+
+
+_anchor = _Anchor()
+_leavers: weakref.WeakSet[Any] = weakref.WeakSet()
+_known_libraries: set[str] = set()
+_is_registered = False
+
+
+def hear_of_end(leaver: Leaver) -> None:
+    """Have ``leave()`` called when the process ends in any way that lets Python code run.
+
+    Args:
+        leaver: Held weakly: one that nobody else holds hears of nothing.
+    """
+    global _is_registered
+    _leavers.add(leaver)
+    if not _is_registered:
+        _is_registered = True
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_prepare_child)
+    reference = weakref.ref(leaver)
+
+    def leave() -> None:
+        living = reference()
+        if living is not None:
+            living.leave()
+
+    atexit.register(leave)
+    _prepare_child()
+    _finalize_spawned()
+
+
+def leave_on_sigterm() -> None:
+    """Let SIGTERM end the process as before, but only after every processor has left.
+
+    Does nothing where SIGTERM is handled or ignored already, and outside the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: Any) -> None:  # noqa: ARG001
+    # In a thread of its own: whatever lock the interrupted code holds can then delay the end, and
+    # not prevent it.
+    thread = threading.Thread(target=_leave_all, name="otel-braintrust-end", daemon=True)
+    longest_s = max((each.exit_timeout_s for each in list(_leavers)), default=0.0)
+    try:
+        thread.start()
+        thread.join(longest_s + GRACE_S)
+    except RuntimeError:  # the interpreter is ending already
+        pass
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    time.sleep(GRACE_S)  # a signal may reach the process a moment later
+
+
+def _leave_all() -> None:
+    for leaver in list(_leavers):
+        leaver.leave()
+
+
+def _prepare_child() -> None:
+    """Have children that a library forks from here leave before they end."""
+    for name in PROCESS_LIBRARIES:
+        utilities = sys.modules.get(f"{name}.util")
+        if utilities is not None and name not in _known_libraries:
+            _known_libraries.add(name)
+            utilities.register_after_fork(_anchor, _finalizer_of(utilities))
+
+
+def _finalizer_of(utilities: Any) -> Any:
+    def register(anchor: _Anchor) -> None:  # noqa: ARG001
+        utilities.Finalize(None, _leave_all, exitpriority=0)
+
+    return register
+
+
+def _finalize_spawned() -> None:
+    """In a child that a library has spawned: leave before it ends."""
+    for name in PROCESS_LIBRARIES:
+        process = sys.modules.get(f"{name}.process")
+        utilities = sys.modules.get(f"{name}.util")
+        parent = getattr(process, "parent_process", None)
+        if utilities is not None and parent is not None and parent() is not None:
+            utilities.Finalize(None, _leave_all, exitpriority=0)
