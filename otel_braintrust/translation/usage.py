@@ -40,7 +40,7 @@ FAMILIES = (
     "payload",
 )
 
-_INTEGER = re.compile(r'^[\s"]*(\d+(?:\.0*)?|\d+(?:\.\d+)?[eE][+]?\d+)[\s"]*$')
+_INTEGER = re.compile(r'^[\s"]*(\d{1,18}(?:\.0*)?|\d{1,18}(?:\.\d+)?[eE][+]?\d{1,3})[\s"]*$')
 
 
 # No call uses more: beyond this a number is a mistake, and JSON readers no longer agree on it.
