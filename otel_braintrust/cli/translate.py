@@ -6,18 +6,23 @@ import gzip
 import math
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 import typer
 
 from otel_braintrust.cli.failure import ASKED_WRONGLY
+from otel_braintrust.translation.strict import strict
 
 if TYPE_CHECKING:
-    from otel_braintrust.traces import AssembledSpan
+    from otel_braintrust.traces import AssembledSpan, TraceAssembler
+    from otel_braintrust.translation import SpanView
+    from otel_braintrust.translation.explanation import Explanation
     from otel_braintrust.translation.otlp import Telemetry
+
+_Assembler = TypeVar("_Assembler", bound="TraceAssembler")
 
 STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -36,20 +41,47 @@ def translate(
             help="OTLP traces and logs, JSON or protobuf, gzipped or not; - is stdin.",
         ),
     ],
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Tell how each row came about, as tables.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --explain: one JSON object a line for each span.")
+    ] = False,
 ) -> None:
     """Print the Braintrust rows of OTLP files, one JSON object a line, in the order of the files.
 
     Log records join their span by its id, across all files. A file that cannot be read is named on
     stderr with the place of the fault, the others are translated, and the exit status is 2.
+
+    With --explain, tells instead what gave each field of each row, and what became of every
+    attribute: which were merged, lost to another, kept as they are, or dropped and why.
     """
+    if as_json and not explained:
+        raise typer.BadParameter("--json goes with --explain; rows are JSON without it")
     telemetry = [found for name in files if (found := _read_or_tell(name)) is not None]
-    out = sys.stdout.buffer
-    for assembled in assemble(telemetry):
-        if assembled.row is not None:
-            out.write(orjson.dumps(assembled.row, option=orjson.OPT_APPEND_NEWLINE))
-    out.flush()
+    if explained:
+        _print_explanations(telemetry, as_json=as_json)
+    else:
+        _print_json(each.row for each in assemble(telemetry) if each.row is not None)
     if len(telemetry) < len(files):
         raise typer.Exit(ASKED_WRONGLY)
+
+
+def _print_json(values: Iterable[Any]) -> None:
+    out = sys.stdout.buffer
+    for value in values:
+        out.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+    out.flush()
+
+
+def _print_explanations(telemetry: Sequence[Telemetry], *, as_json: bool) -> None:
+    explanations = [explanation for _, explanation in explain(telemetry)]
+    if as_json:
+        _print_json(strict(explanation.as_json()) for explanation in explanations)
+        return
+    from otel_braintrust.cli.explanations import print_explanations
+
+    print_explanations(explanations)
 
 
 def assemble(telemetry: Sequence[Telemetry]) -> list[AssembledSpan]:
@@ -60,13 +92,37 @@ def assemble(telemetry: Sequence[Telemetry]) -> list[AssembledSpan]:
     """
     from otel_braintrust.traces import TraceAssembler
 
-    spans = [span for found in telemetry for span in found.spans]
-    # All files are one batch: nothing in it may be forgotten for its age or the number of spans.
-    assembler = TraceAssembler(max_spans=max(1, len(spans)) * 2, max_age_s=math.inf)
+    spans = _spans_of(telemetry)
+    return _filled(TraceAssembler(**_bounds(spans)), telemetry).assemble(spans)
+
+
+def explain(telemetry: Sequence[Telemetry]) -> list[tuple[AssembledSpan, Explanation]]:
+    """Translate what files hold as `assemble` does, and explain each row.
+
+    Args:
+        telemetry: what `read_telemetry` found in each file.
+    """
+    from otel_braintrust.traces.explaining import ExplainingAssembler
+
+    spans = _spans_of(telemetry)
+    assembler = _filled(ExplainingAssembler(**_bounds(spans)), telemetry)
+    return assembler.assemble_and_explain(spans)
+
+
+def _spans_of(telemetry: Sequence[Telemetry]) -> list[SpanView]:
+    return [span for found in telemetry for span in found.spans]
+
+
+def _bounds(spans: Sequence[SpanView]) -> dict[str, Any]:
+    """All files are one batch: nothing may be forgotten for its age or the number of spans."""
+    return {"max_spans": max(1, len(spans)) * 2, "max_age_s": math.inf}
+
+
+def _filled(assembler: _Assembler, telemetry: Sequence[Telemetry]) -> _Assembler:
     for found in telemetry:
         for event in found.logs:
             assembler.add_log_record(event)
-    return assembler.assemble(spans)
+    return assembler
 
 
 def read_telemetry(name: str) -> Telemetry:

@@ -13,7 +13,7 @@ from otel_braintrust.traces.model_calls import ModelCalls, lend_content
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
 from otel_braintrust.translation.conventions.users import checked, dispatch_for
-from otel_braintrust.translation.span import SpanView, sdk_span_view
+from otel_braintrust.translation.span import LogEvent, SpanView, sdk_span_view
 
 # Event names by which instrumentations send content in log records.
 CONTENT_EVENT_PREFIX = "gen_ai."
@@ -109,9 +109,17 @@ class TraceAssembler:
         return assembled
 
     def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
-        logs = self._logs.take(span.trace_id, span.span_id)
+        return self._made(span, self._logs.take(span.trace_id, span.span_id), dispatch)
+
+    def _made(
+        self,
+        span: SpanView,
+        logs: Sequence[LogEvent],
+        dispatch: Dispatch,
+        run: translation.Run | None = None,
+    ) -> AssembledSpan:
         try:
-            reading, row = translation.make(span, logs, dispatch)
+            reading, row = translation.make(span, logs, dispatch, run)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
         return AssembledSpan(span, row, reading.parent)

@@ -8,7 +8,7 @@ from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.times import iso
 
-_CALLER: dict[str, str] = {
+CALLER: dict[str, str] = {
     "code.function.name": "caller_functionname",
     "code.function": "caller_functionname",
     "code.file.path": "caller_filename",
@@ -30,7 +30,7 @@ def describe(reading: Reading) -> dict[str, Any]:
     """
     span = reading.span
     context: dict[str, Any] = {}
-    for key, name in _CALLER.items():
+    for key, name in CALLER.items():
         if key in span.attributes:
             value = span.attributes[key]
             if context.setdefault(name, value) == value:

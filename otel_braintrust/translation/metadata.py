@@ -136,6 +136,13 @@ def _opened(text: str) -> Any:
     return decode(text) if text[:1] == text[-1:] == '"' else decode_container(text)
 
 
+def _set_aside(metadata: dict[str, Any], name: str, value: Any) -> None:
+    """Keep what has the name of another entry; a span may have an attribute `attributes` too."""
+    held = metadata.get("attributes", {})
+    held = held if isinstance(held, Mapping) else {"attributes": held}
+    metadata["attributes"] = {**held, name: value}
+
+
 def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:
     """Add the user's own entries, facts on the span, and every attribute left over.
 
@@ -160,13 +167,13 @@ def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:
         if name not in metadata:
             metadata[name] = value
         elif metadata[name] != value:
-            metadata.setdefault("attributes", {})[name] = value
+            _set_aside(metadata, name, value)
     for key, value in reading.leftovers.items():
         shown = _opened(value) if isinstance(value, str) else value
         if key not in metadata:
             metadata[key] = shown
         elif metadata[key] != shown:
-            metadata.setdefault("attributes", {})[key] = shown
+            _set_aside(metadata, key, shown)
     if reading.preserve:
         for key, value in reading.span.attributes.items():
             metadata.setdefault(key, value)

@@ -18,6 +18,10 @@ from otel_braintrust.translation.span import SpanEvent
 Mark = tuple[str, ...]
 
 
+# What conventions set member by member.
+_OBJECTS = frozenset({"context", "extra", "metadata", "metrics", "prompt", "span_attributes"})
+
+
 @dataclass(slots=True)
 class Run:
     """One call of a rule.
@@ -50,14 +54,14 @@ class Recorder:
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
-        self._reading: Reading | None = None
+        self.reading: Reading | None = None
         self.runs: list[Run] = []
         self.makers: dict[int, Run] = {}
 
     def __call__(self, reading: Reading, place: str, rule: Any, *arguments: Any) -> Any:
         """Run a rule as the translation does, and note what it did."""
-        if reading is not self._reading:
-            self._reading, self.runs, self.makers = reading, [], {}
+        if reading is not self.reading:
+            self.reading, self.runs, self.makers = reading, [], {}
         run = self._new_run(place, arguments)
         before, kinds = dict(_marks(reading)), len(reading.kinds)
         try:
@@ -107,7 +111,7 @@ def _marks(reading: Reading) -> Iterator[tuple[Mark, Any]]:
         for name in getattr(reading, holder):
             yield (holder, name), True
     for name, value in reading.own.items():
-        if isinstance(value, dict):
+        if name in _OBJECTS:
             for inner in value:
                 yield ("own", name, str(inner)), True
         else:
