@@ -37,7 +37,10 @@ def print_explanations(explanations: Sequence[Explanation]) -> None:
     Args:
         explanations: those of the spans, in the order in which they are shown.
     """
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")  # names may have letters that the terminal has not
+    console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         console = Console(file=sys.stdout, width=WIDTH, no_color=True, highlight=False)
     for explanation in explanations:

@@ -151,3 +151,62 @@ def test_translate_without_a_file_was_asked_wrongly(command: Command) -> None:
 
     assert result.status == 2
     assert "FILE" in result.error
+
+
+CALL = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.input.messages": '[{"role": "user", "content": "Hi"}]',
+    "gen_ai.prompt.0.content": "Something else",
+    "app.name": "suppört [bold]",
+}
+
+
+def test_an_explanation_is_a_plain_table_of_a_hundred_columns(command: Command) -> None:
+    files = [write("logs.json", messages("call")), write("spans.json", spans("call", **CALL))]
+
+    result = command("translate", "--explain", *files)
+
+    assert result.status == 0, result.err
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    assert max(map(len, result.out.splitlines())) <= 100
+    assert "\x1b" not in result.out
+    assert f"call span {span_id('call')} of trace {TRACE_ID}" in lines
+    assert "span_attributes.type gen_ai.operation.name genai" in lines
+    assert any(line.startswith("gen_ai.input.messages lost input to event") for line in lines)
+    assert "app.name kept in the metadata" in lines
+    assert "log event gen_ai.user.message gave input genai_events" in lines
+
+
+def test_an_explanation_as_json_is_one_object_a_span(command: Command) -> None:
+    file = write("spans.json", spans("one", "two", **CALL))
+
+    found = rows(command("translate", "--explain", "--json", file).out)
+
+    assert [told["name"] for told in found] == ["one", "two"]
+    for told in found:
+        assert [entry["name"] for entry in told["attributes"]] == list(CALL)
+        fates = {entry["name"]: entry["fate"] for entry in told["attributes"]}
+        assert fates == {
+            "gen_ai.operation.name": "gave",
+            "gen_ai.input.messages": "gave",
+            "gen_ai.prompt.0.content": "lost",
+            "app.name": "kept",
+        }
+        [given] = [entry for entry in told["fields"] if entry["field"] == "input"]
+        assert given["sources"] == ["gen_ai.input.messages"]
+        assert given["conventions"] == ["genai"]
+
+
+def test_json_without_explain_is_asked_wrongly(command: Command) -> None:
+    result = command("translate", "--json", write("spans.json", spans("one")))
+
+    assert result.status == 2
+    assert "--json goes with --explain" in result.error
+
+
+def test_a_broken_file_is_told_beside_explanations_too(command: Command) -> None:
+    result = command("translate", "--explain", write("spans.json", spans("one")), "missing.json")
+
+    assert result.status == 2
+    assert "one" in result.out
+    assert "missing.json" in result.err
