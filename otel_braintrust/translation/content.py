@@ -17,6 +17,7 @@ from otel_braintrust.translation.decoding import (
     is_cut_short,
     is_placeholder,
     is_redaction,
+    read_literal,
 )
 from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.model_requests import (
@@ -171,7 +172,17 @@ def _messages(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     if side == "output":
         choices = to_choices(value, reading.finish_reasons)
         return choices if choices is None else _last_word(reading, choices, span_type)
-    return to_messages(value)
+    messages = to_messages(value)
+    return None if messages is not None and _say_nothing(messages) else messages
+
+
+def _say_nothing(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether the one message is a value that was not there, such as the text `null`."""
+    return (
+        len(messages) == 1
+        and isinstance(messages[0].get("content"), str)
+        and messages[0]["content"] in ("null", "None")
+    )
 
 
 def _of_tool(side: str, value: Any) -> Any:
@@ -278,11 +289,35 @@ def _framework(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     """Read what a framework's callback recorded: a payload, or a value in a wrapper."""
     if span_type == "llm":
         return _payload(reading, side, value, span_type)
-    return unwrap(side, decode_container(value), span_type)
+    return unwrap(side, _opened(value, span_type), span_type)
 
 
 def _value(_reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    return unwrap(side, decode_container(value), span_type)
+    return unwrap(side, _opened(value, span_type), span_type)
+
+
+def _opened(value: Any, span_type: str) -> Any:
+    """Open a value; where no model speaks, also JSON text of a text, and a tool's as Python."""
+    if not isinstance(value, str) or span_type == "llm":
+        return decode_container(value)
+    if value[:1] == value[-1:] == '"':
+        return decode(value)
+    opened = decode_container(value)
+    if span_type == "tool" and isinstance(opened, str):
+        return read_literal(opened)
+    return opened
+
+
+def _chat(reading: Reading, side: str, value: Any, span_type: str) -> Any:
+    """Read a conversation wherever it stands, on its own or as a holder's `items`."""
+    holder = decode_container(value)
+    listed = (
+        holder.get("items") or holder.get("messages") if isinstance(holder, Mapping) else holder
+    )
+    read = to_messages(listed) if side == "input" else to_choices(listed)
+    if read is None:
+        return None if is_placeholder(holder) else holder
+    return read if side == "input" else _last_word(reading, read, span_type)
 
 
 def _text(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
@@ -317,6 +352,7 @@ def _answer(reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
 _FORMS: dict[str, Any] = {
     "as_is": _text,
     "answer": _answer,
+    "chat": _chat,
     "framework": _framework,
     "messages": _messages,
     "object": _text,

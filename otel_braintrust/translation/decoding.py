@@ -7,6 +7,7 @@ text that encodes a JSON text, lists of JSON texts. The functions here read them
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -101,6 +102,30 @@ def decode_container(value: Any) -> Any:
     return value
 
 
+# Longer texts than this are not read as Python: its parser is slow, and nobody reads them either.
+MAX_LITERAL_CHARACTERS = 65_536
+_ENDS = {"{": "}", "[": "]"}
+
+
+def read_literal(text: str) -> Any:
+    """Read what Python's `str()` makes of a dict or list; the text itself if it is no such thing.
+
+    For values that must be a structure, such as a call's arguments; all others stay as written.
+    """
+    stripped = text.strip()
+    if (
+        "'" not in stripped[:4]
+        or len(stripped) > MAX_LITERAL_CHARACTERS
+        or stripped[-1:] != _ENDS.get(stripped[:1])
+    ):
+        return text
+    try:
+        value = ast.literal_eval(stripped)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text
+    return value if isinstance(value, (dict, list)) else text
+
+
 def is_cut_short(value: Any) -> bool:
     """Tell whether a text opens like JSON and is none: cut by a length limit."""
     if not isinstance(value, str) or not value[:1] or value[:1] not in '{["':
@@ -108,7 +133,7 @@ def is_cut_short(value: Any) -> bool:
     try:
         parse(value)
     except ValueError:
-        return True
+        return read_literal(value) is value
     return False
 
 
@@ -129,8 +154,10 @@ def is_redaction(value: Any) -> bool:
 
 
 def as_mapping(value: Any) -> Mapping[str, Any] | None:
-    """Read a value as an object, parsing JSON text; None if it is none."""
+    """Read a value as an object, parsing JSON text or Python's; None if it is none."""
     decoded = decode(value)
+    if isinstance(decoded, str):
+        decoded = read_literal(decoded)
     return decoded if isinstance(decoded, Mapping) else None
 
 

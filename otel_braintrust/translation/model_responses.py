@@ -218,10 +218,13 @@ def _as_answer(form: dict[str, Any]) -> dict[str, Any]:
     return form
 
 
+_REASON_KEYS = ("finish_reason", "finishReason", "done_reason")
+
+
 def _message(holder: Mapping[str, Any], message: Any) -> list[dict[str, Any]] | None:
     """Read Ollama's and Cohere's answer: one message beside its metadata."""
     if isinstance(message, Mapping):
-        reason = holder.get("finish_reason") or holder.get("done_reason")
+        reason = next((holder[key] for key in _REASON_KEYS if holder.get(key)), None)
         return to_choices(
             {"role": "assistant", **message, "finish_reason": finish_reason_of(reason)}
         )

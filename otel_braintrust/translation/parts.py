@@ -12,7 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from otel_braintrust.translation import media
-from otel_braintrust.translation.decoding import as_mapping, decode, decode_container, to_text
+from otel_braintrust.translation.decoding import (
+    as_mapping,
+    decode,
+    decode_container,
+    read_literal,
+    to_text,
+)
 from otel_braintrust.translation.gathered import Gathered, Part, ToolResult, first
 
 Reader = Callable[[Part, Gathered], None]
@@ -50,7 +56,8 @@ def tool_call(call_id: Any, name: Any, arguments: Any) -> dict[str, Any]:
     """
     if isinstance(arguments, str):
         inner = _second_layer(arguments)
-        text = inner if inner is not None else arguments
+        literal = read_literal(arguments)
+        text = inner if inner is not None else to_text(literal)
     else:
         text = to_text({} if arguments is None else arguments)
     call: dict[str, Any] = {"type": "function", "function": {"name": name, "arguments": text}}
@@ -108,6 +115,15 @@ def _read_thinking(part: Part, into: Gathered) -> None:
     into.content.append(thinking)
 
 
+_CALL_KEYS = (
+    "function",
+    "toolUse",
+    "functionCall",
+    "function_call",
+    "tool_call",
+    "toolCall",
+    "toolRequest",
+)
 _ARGUMENT_KEYS = (
     "arguments",
     "args",
@@ -121,7 +137,7 @@ _ARGUMENT_KEYS = (
 
 def _read_tool_call(part: Part, into: Gathered) -> None:
     body = part
-    for key in ("function", "toolUse", "functionCall", "function_call", "tool_call", "toolCall"):
+    for key in _CALL_KEYS:
         inner = part.get(key)
         if isinstance(inner, Mapping):
             body = {
@@ -131,7 +147,9 @@ def _read_tool_call(part: Part, into: Gathered) -> None:
             if isinstance(body.get("function"), Mapping):
                 body = {**body, **body["function"]}
             break
-    call_id = first(body, "call_id", "toolCallId", "toolUseId", "tool_call_id", "tool_use_id", "id")
+    call_id = first(
+        body, "call_id", "toolCallId", "toolUseId", "tool_call_id", "tool_use_id", "id", "ref"
+    )
     name = first(body, "name", "toolName", "tool_name")
     arguments = first(body, *_ARGUMENT_KEYS)
     into.tool_calls.append(tool_call(call_id, name, arguments))
@@ -153,11 +171,19 @@ _RESULT_KEYS = ("response", "result", "output", "content", "body", "value")
 
 def _read_tool_result(part: Part, into: Gathered) -> None:
     body: Part = part
-    for key in ("toolResult", "functionResponse", "function_response", "tool_result"):
+    for key in (
+        "toolResult",
+        "functionResponse",
+        "function_response",
+        "tool_result",
+        "toolResponse",
+    ):
         if isinstance(part.get(key), Mapping):
             body = part[key]
             break
-    call_id = first(body, "call_id", "toolCallId", "toolUseId", "tool_call_id", "tool_use_id", "id")
+    call_id = first(
+        body, "call_id", "toolCallId", "toolUseId", "tool_call_id", "tool_use_id", "id", "ref"
+    )
     result = first(body, *_RESULT_KEYS)
     into.results.append(
         ToolResult(
@@ -318,6 +344,8 @@ BY_KEY: dict[str, Reader] = {
     "file_data": media.read_inline_data,
     "tool_call": _read_tool_call,
     "tool_result": _read_tool_result,
+    "toolRequest": _read_tool_call,
+    "toolResponse": _read_tool_result,
     "tool_call_result": _read_haystack_result,
     "image": media.read_keyed_media,
     "document": media.read_keyed_media,

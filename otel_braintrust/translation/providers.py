@@ -196,6 +196,9 @@ _MODELS: tuple[tuple[str, str], ...] = (
 MODELS = tuple((re.compile(pattern), name) for pattern, name in _MODELS)
 
 
+_ADDRESS = re.compile(r"^(https?://|localhost\b|\d+(\.\d+){3}\b|[\w.-]+:\d+$)")
+
+
 def normalise(raw: object) -> str | None:
     """Spell a provider as Braintrust does.
 
@@ -212,6 +215,8 @@ def normalise(raw: object) -> str | None:
         return None
     if name in PROVIDERS:
         return PROVIDERS[name]
+    if (host := of_host(name)) is not None or _ADDRESS.match(name):
+        return host  # a client that knows its server's address only
     # Vercel writes `provider.surface` (`openai.responses`, `google.vertex.chat`).
     head = name
     while "." in head:

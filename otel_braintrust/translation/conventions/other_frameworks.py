@@ -1,34 +1,60 @@
-"""Dialects of few keys: OpenLIT, Opik, Laminar, Genkit, LiveKit, CrewAI, bare `input`/`output`.
+"""Dialects of few keys: OpenLIT, Opik, Langtrace, Genkit, VoltAgent, Pipecat, bare `input`.
 
-Sources: openlit, opik, lmnr, genkit, livekit-agents and crewai, their telemetry modules.
+Sources: openlit, opik, langtrace-python-sdk, genkit, @voltagent/core and pipecat, their telemetry
+modules.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
-from otel_braintrust.translation.reading import DUMP, FRAMEWORK, TOOL_FORM
+from otel_braintrust.translation.decoding import decode
+from otel_braintrust.translation.reading import DOMAIN_FORM, DUMP, FRAMEWORK, Candidate, Reading
+from otel_braintrust.translation.usage import CACHED, COMPLETION, PROMPT, REASONING, TOTAL
 
 _ALL = frozenset({"task", "tool", "function", "llm", "score", "eval"})
-_TOOL = frozenset({"tool"})
+_LLM = frozenset({"llm"})
 
-LAMINAR: dict[str, str | None] = {
-    "llm": "llm",
-    "tool": "tool",
-    "executor": "task",
-    "evaluator": "score",
-    "evaluation": "eval",
-}
 GENKIT: dict[str, str | None] = {
     "model": "llm",
+    "background-model": "llm",
     "embedder": "llm",
     "tool": "tool",
+    "tool.v2": "tool",
     "retriever": "function",
     "indexer": "function",
+    "reranker": "function",
     "evaluator": "score",
     "flow": "task",
+    "agent": "task",
+    "prompt": "task",
+    "executable-prompt": "task",
     "util": "task",
 }
+VOLTAGENT: dict[str, str | None] = {
+    "agent": "task",
+    "workflow": "task",
+    "workflow-step": "task",
+    "llm": "llm",
+    "tool": "tool",
+    "embedding": "llm",
+    "memory": "function",
+    "retriever": "function",
+    "vector": "function",
+    "guardrail": "function",
+    "middleware": "function",
+}
+
+
+def _embedding_inputs(reading: Reading, key: str, value: Any) -> bool:
+    """Read Langtrace's texts: JSON text of a list, or such text in a list of one."""
+    listed = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+    shown = decode(listed)
+    reading.offer("input", Candidate(DOMAIN_FORM, "as_is", shown, {key: value}, _LLM))
+    reading.is_embedding = True
+    return True
 
 
 CONVENTION = Convention(
@@ -36,29 +62,26 @@ CONVENTION = Convention(
     keys={
         "gen_ai.llm.provider": rules.named("provider", 36, keep=True),
         "gen_ai.content.reasoning": rules.keep,
+        "gen_ai.request.tools": rules.tools(45),
+        "gen_ai.request.embedding_inputs": _embedding_inputs,
+        "gen_ai.system_fingerprint": rules.keep,
         "opik.tags": rules.tags(","),
         "thread_id": rules.named("session_id", 80, keep=True),
         "conversation.id": rules.named("session_id", 81, keep=True),
-        "lmnr.span.type": rules.kind(LAMINAR, 81),
-        "lmnr.span.input": rules.content("input", DUMP, "framework", homes=_ALL),
-        "lmnr.span.output": rules.content("output", DUMP, "framework", homes=_ALL),
-        "lmnr.association.properties.session_id": rules.named("session_id", 82, keep=True),
-        "lmnr.association.properties.user_id": rules.named("user_id", 82, keep=True),
         "genkit:metadata:subtype": rules.kind(GENKIT, 82),
         "genkit:input": rules.content("input", DUMP, "framework", homes=_ALL),
         "genkit:output": rules.content("output", DUMP, "framework", homes=_ALL),
-        "lk.user_input": rules.content("input", FRAMEWORK, "text", homes=_ALL),
-        "lk.chat_ctx": rules.content("input", FRAMEWORK, "framework", homes=_ALL),
-        "lk.input_text": rules.content("input", FRAMEWORK, "text", homes=_ALL, order=1),
-        "lk.response.text": rules.content("output", FRAMEWORK, "text", homes=_ALL),
-        "lk.function_tool.arguments": rules.content("input", TOOL_FORM, homes=_TOOL, order=6),
-        "lk.function_tool.output": rules.content("output", TOOL_FORM, homes=_TOOL, order=6),
-        "lk.response.ttft": rules.first_token(40),
+        "genkit:sessionId": rules.named("session_id", 83, keep=True),
+        "span.type": rules.kind(VOLTAGENT, 84),
+        "entity.type": rules.kind(VOLTAGENT, 85),
+        "agent.messages": rules.content("input", FRAMEWORK, "payload", homes=_ALL, order=3),
+        "llm.messages": rules.content("input", FRAMEWORK, "payload", homes=_ALL, order=4),
+        "usage.prompt_tokens": rules.count("payload", PROMPT),
+        "usage.completion_tokens": rules.count("payload", COMPLETION),
+        "usage.total_tokens": rules.count("payload", TOTAL),
+        "usage.cached_tokens": rules.count("payload", CACHED),
+        "usage.reasoning_tokens": rules.count("payload", REASONING),
         "metrics.ttfb": rules.first_token(41),
-        "crewai.task.description": rules.content("input", DUMP, "text", homes=_ALL),
-        "crewai.task.output": rules.content("output", DUMP, homes=_ALL),
-        "crewai.tool.input": rules.content("input", TOOL_FORM, homes=_TOOL, order=7),
-        "crewai.tool.output": rules.content("output", TOOL_FORM, homes=_TOOL, order=7),
         "input": rules.content("input", DUMP + 1, "framework", homes=frozenset()),
         "output": rules.content("output", DUMP + 1, "framework", homes=frozenset()),
     },
