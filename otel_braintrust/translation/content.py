@@ -18,8 +18,9 @@ from otel_braintrust.translation.decoding import (
     is_placeholder,
     is_redaction,
     read_literal,
+    starts_like_json,
 )
-from otel_braintrust.translation.messages import to_messages
+from otel_braintrust.translation.messages import is_message, to_messages
 from otel_braintrust.translation.model_requests import (
     Request,
     read_request,
@@ -71,9 +72,7 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
     real: list[Candidate] = []
     empty: list[Candidate] = []
     for candidate in candidates:
-        (empty if candidate.rank != OWN and is_placeholder(candidate.value) else real).append(
-            candidate
-        )
+        (empty if candidate.rank != OWN and _is_empty(candidate) else real).append(candidate)
     real.sort(key=lambda candidate: _rank(candidate, span_type))
     winner, value = _first_that_reads(reading, side, real, span_type)
     if side == "input":
@@ -94,6 +93,21 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
         if candidate is not winner:
             _put_back(reading, side, candidate, winner, value, span_type)
     return value
+
+
+# The longest text of messages that hold nothing but a placeholder.
+_LEAST_MESSAGE = 120
+
+
+def _is_empty(candidate: Candidate) -> bool:
+    """Tell whether a candidate holds nothing, or one message that says `null`."""
+    value = candidate.value
+    if is_placeholder(value):
+        return True
+    if candidate.form != "messages" or not isinstance(value, str) or len(value) > _LEAST_MESSAGE:
+        return False
+    messages = to_messages(value) if starts_like_json(value) else None
+    return messages is not None and [m.get("content") for m in messages] in (["null"], ["None"])
 
 
 def _first_that_reads(
@@ -172,17 +186,7 @@ def _messages(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     if side == "output":
         choices = to_choices(value, reading.finish_reasons)
         return choices if choices is None else _last_word(reading, choices, span_type)
-    messages = to_messages(value)
-    return None if messages is not None and _say_nothing(messages) else messages
-
-
-def _say_nothing(messages: list[dict[str, Any]]) -> bool:
-    """Tell whether the one message is a value that was not there, such as the text `null`."""
-    return (
-        len(messages) == 1
-        and isinstance(messages[0].get("content"), str)
-        and messages[0]["content"] in ("null", "None")
-    )
+    return to_messages(value)
 
 
 def _of_tool(side: str, value: Any) -> Any:
@@ -309,13 +313,15 @@ def _opened(value: Any, span_type: str) -> Any:
 
 
 def _chat(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    """Read a conversation wherever it stands, on its own or as a holder's `items`."""
+    """Read a conversation wherever it stands: messages or calls, or a holder's `items` of them."""
     holder = decode_container(value)
-    listed = (
-        holder.get("items") or holder.get("messages") if isinstance(holder, Mapping) else holder
-    )
-    read = to_messages(listed) if side == "input" else to_choices(listed)
-    if read is None:
+    inner = holder.get("items") or holder.get("messages") if isinstance(holder, Mapping) else holder
+    items = [item for item in inner or () if isinstance(item, Mapping)] if inner != value else []
+    said = [item for item in items if is_message(item)]
+    if not said and items and all("name" in item and "arguments" in item for item in items):
+        said = [{"role": "assistant", "tool_calls": items}]
+    read = to_messages(said) if side == "input" else to_choices(said)
+    if not read:
         return None if is_placeholder(holder) else holder
     return read if side == "input" else _last_word(reading, read, span_type)
 

@@ -235,7 +235,7 @@ def _only_text(item: Any) -> str | None:
     """Return the text of a part that is nothing but text."""
     if not isinstance(item, Mapping):
         return None
-    text = item.get("text")
+    text = item.get("text", item.get("content"))
     if isinstance(text, str) and (
         set(item) == {"text"} or item.get("type") in ("text", "input_text", "output_text")
     ):

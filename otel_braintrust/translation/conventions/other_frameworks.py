@@ -49,9 +49,9 @@ VOLTAGENT: dict[str, str | None] = {
 
 
 def _embedding_inputs(reading: Reading, key: str, value: Any) -> bool:
-    """Read Langtrace's texts: JSON text of a list, or such text in a list of one."""
-    listed = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
-    shown = decode(listed)
+    """Read Langtrace's texts: a list of them in a list of one, or JSON text of that."""
+    listed = decode(value)
+    shown = decode(listed[0]) if isinstance(listed, (list, tuple)) and len(listed) == 1 else listed
     reading.offer("input", Candidate(DOMAIN_FORM, "as_is", shown, {key: value}, _LLM))
     reading.is_embedding = True
     return True
