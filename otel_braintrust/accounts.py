@@ -43,7 +43,16 @@ class Ticket:
         size_bytes: About how much memory it holds.
     """
 
-    __slots__ = ("column", "context", "parcel", "sequence", "size_bytes", "span")
+    __slots__ = (
+        "column",
+        "context",
+        "is_local_root",
+        "parcel",
+        "route",
+        "sequence",
+        "size_bytes",
+        "span",
+    )
 
     def __init__(self, span: Any, sequence: int, size_bytes: int = 0) -> None:
         self.span = span
@@ -52,6 +61,8 @@ class Ticket:
         self.size_bytes = size_bytes
         self.column: str | None = None
         self.parcel: Any = None  # the row, where it was made before the span was queued
+        self.route: str | None = None  # where the application's function sends it
+        self.is_local_root = False  # no span of this process that goes is above it
 
     @classmethod
     def on_disk(cls) -> Ticket:

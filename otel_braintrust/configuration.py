@@ -42,7 +42,7 @@ def configure(
     org_name: str | None = None,
     tracer_provider: Any = None,
     logger_provider: Any = None,
-    spans: str = "all",
+    spans: str | None = None,
     conventions: Sequence[Convention] = (),
     **options: Any,
 ) -> BraintrustSpanProcessor:
@@ -63,7 +63,9 @@ def configure(
         org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
         tracer_provider: The TracerProvider; default the process's.
         logger_provider: The LoggerProvider; default the process's.
-        spans: Which spans go; ``"all"``.
+        spans: Which spans go: ``"app"``, ``"ai"`` or ``"all"``; see
+            :class:`otel_braintrust.selection.Selection`. Default ``OTEL_BRAINTRUST_SPANS``, else
+            ``"ai"`` with ``BRAINTRUST_FILTER_AI_SPANS``, else ``"app"``.
         conventions: Dialects of your own, see :mod:`otel_braintrust.conventions`.
         options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
 

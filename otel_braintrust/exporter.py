@@ -91,7 +91,9 @@ class BraintrustSpanExporter(SpanExporter):
         self._environment = self.settings.environment
         self._book = Ledger()
         self._troubles = Troubles()
-        self._notices = Notices(self.settings.on_drop, self.settings.on_error)
+        self._notices = Notices(
+            self.settings.on_drop, self.settings.on_error, troubles=self._troubles
+        )
         self._book.on_loss = self._notices.note_loss
         self._parents: dict[str, Destination | None] = {}
         self._answers = True
@@ -230,7 +232,8 @@ class BraintrustSpanExporter(SpanExporter):
             try:
                 row = assembled.row
                 self._stamp_environment(row)
-                place = self._destination_of(assembled.parent)
+                _mark_local_root(row, ticket)
+                place = self._destination_of(assembled.parent or ticket.route)
                 limit = self.settings.max_field_bytes
                 parcels.append(seal(ticket, row, place, max_field_bytes=limit))
                 ticket.span = None  # its row is all that is needed of it from now on
@@ -302,6 +305,12 @@ class BraintrustSpanExporter(SpanExporter):
         # Another thread may have held the old one's locks.
         self.assembler = TraceAssembler(conventions=self._conventions)
         self._lost_told = 0
+
+
+def _mark_local_root(row: dict[str, Any], ticket: Ticket) -> None:
+    """Mark the outermost row of this process where a row of another process is above it."""
+    if ticket.is_local_root and row.get("span_parents"):
+        row["context"] = {**(row.get("context") or {}), "local_root": True}
 
 
 class _Yielding(list[ReadableSpan]):

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from otel_braintrust.selection.rules import RuleError, read_rules
+from otel_braintrust.selection.selection import MODES
+
 MIB = 1024 * 1024
 
 
@@ -227,6 +230,97 @@ OPTIONS: tuple[Option, ...] = (
         "MeterProvider for `otel.sdk.exporter.span.*` and `otel.sdk.processor.span.*`",
     ),
     Option(
+        "spans",
+        "OTEL_BRAINTRUST_SPANS",
+        "spans",
+        None,
+        "Which spans go: `app`, all but infrastructure with nothing kept beneath it; `ai`, those "
+        "with AI attributes; `all`",
+        False,
+        "`ai` with `BRAINTRUST_FILTER_AI_SPANS`, else `app`",
+    ),
+    Option(
+        "filter_ai_spans",
+        "BRAINTRUST_FILTER_AI_SPANS",
+        "switch",
+        False,
+        "The same as `spans` `ai`, where `spans` is not set",
+    ),
+    Option(
+        "span_rules",
+        "OTEL_BRAINTRUST_SPAN_RULES",
+        "rules",
+        (),
+        "Rules before the mode, for instance `drop name=GET /health*; keep scope=my.lib*`; "
+        "the first that fits decides",
+        False,
+        "none",
+    ),
+    Option(
+        "span_filter",
+        "",
+        "function",
+        None,
+        "Called with each span that ended, before the rules: True keeps it, False drops it, None "
+        "leaves it to them",
+    ),
+    Option(
+        "infrastructure_scopes",
+        "OTEL_BRAINTRUST_INFRASTRUCTURE_SCOPES",
+        "names",
+        (),
+        "Instrumentation scopes that are infrastructure beside those known, separated by commas",
+        False,
+        "none",
+    ),
+    Option(
+        "route",
+        "",
+        "function",
+        None,
+        "Called with each span that starts and says nothing itself: its parent, as in `parent`; "
+        "None: its parent span's; False: not here",
+    ),
+    Option(
+        "tail_ratio",
+        "OTEL_BRAINTRUST_TAIL_RATIO",
+        "ratio",
+        None,
+        "Share of traces that go; those with an error, a score or a slow span go anyway",
+        False,
+        "all of them",
+    ),
+    Option(
+        "tail_slow_s",
+        "OTEL_BRAINTRUST_TAIL_SLOW",
+        "seconds",
+        10.0,
+        "What a slow span is, for `tail_ratio`",
+    ),
+    Option(
+        "tail_max_bytes",
+        "OTEL_BRAINTRUST_TAIL_MAX_BYTES",
+        "count",
+        64 * MIB,
+        "Most bytes of traces that are not decided yet, about; the oldest go",
+    ),
+    Option(
+        "tail_max_s",
+        "OTEL_BRAINTRUST_TAIL_MAX",
+        "seconds",
+        60.0,
+        "Longest time a trace waits to be decided; then it goes",
+    ),
+    Option(
+        "capture_content",
+        "OTEL_BRAINTRUST_CAPTURE_CONTENT",
+        "switch",
+        None,
+        "Set the content switches of instrumentations that have one, where they are not set",
+        False,
+        "as each has it",
+    ),
+    Option(
         "environment_type",
         "BRAINTRUST_ENVIRONMENT_TYPE",
         "text",
@@ -317,6 +411,32 @@ def _read_spool_mode(raw: Any) -> str:
     return text
 
 
+def _read_mode(raw: Any) -> str:
+    text = _read_text(raw).lower()
+    if text not in MODES:
+        raise ValueError(f"one of {', '.join(MODES)}")
+    return text
+
+
+def _read_rules(raw: Any) -> Any:
+    try:
+        return read_rules(raw)
+    except (RuleError, TypeError) as error:
+        raise ValueError(f"rules; {error}") from error
+
+
+def _read_names(raw: Any) -> tuple[str, ...]:
+    names = raw.split(",") if isinstance(raw, str) else raw
+    return tuple(name for each in names if (name := _read_text(each)))
+
+
+def _read_ratio(raw: Any) -> float:
+    number = _read_number(raw)
+    if not (0 <= number <= 1):
+        raise ValueError("a number from 0 to 1")
+    return number
+
+
 def _read_function(raw: Any) -> Any:
     if not callable(raw):
         raise ValueError("a function")  # noqa: TRY004  (told as any other option that cannot be used)
@@ -341,6 +461,10 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "count or 0": _read_count_or_zero,
     "switch": _read_switch,
     "spool mode": _read_spool_mode,
+    "spans": _read_mode,
+    "rules": _read_rules,
+    "names": _read_names,
+    "ratio": _read_ratio,
     "function": _read_function,
     "object": _read_object,
 }

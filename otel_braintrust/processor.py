@@ -9,12 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from opentelemetry import baggage
-from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import get_current_span
 
 from otel_braintrust.accounts import Counts, FlushResult, Ticket
 from otel_braintrust.delivery.courier import Courier
@@ -24,15 +21,16 @@ from otel_braintrust.exporter import (
     after_fork,
     positive_int_from_environment,
 )
+from otel_braintrust.passage import Passage, Stamp
 from otel_braintrust.serverless import is_local_root, platform_of
 from otel_braintrust.settings import Settings
 from otel_braintrust.sizes import span_bytes
 from otel_braintrust.traces import TraceAssembler
 from otel_braintrust.translation.conventions.rules import Convention
 
-PARENT_KEY = "braintrust.parent"
 DEFAULT_BATCH_SPANS = 512
-SPANS = ("all",)
+# What else writes on each span that starts; rules see spans as they were before.
+STAMPS: tuple[Stamp, ...] = ()
 # What the end of a process without a flush takes to write to disk what waits.
 TIME_TO_WRITE_S = 0.5
 SHARE_DURING_OUTAGE = 0.1
@@ -97,7 +95,9 @@ class BraintrustSpanProcessor(SpanProcessor):
         api_url: API host; default ``BRAINTRUST_API_URL``, else what the login says.
         app_url: App host; default ``BRAINTRUST_APP_URL``.
         org_name: Organization; default ``BRAINTRUST_ORG_NAME``, else the key's first.
-        spans: Which spans go; ``"all"``.
+        spans: Which spans go: ``"app"``, ``"ai"`` or ``"all"``; see
+            :class:`otel_braintrust.selection.Selection`. Default ``OTEL_BRAINTRUST_SPANS``, else
+            ``"ai"`` with ``BRAINTRUST_FILTER_AI_SPANS``, else ``"app"``.
         conventions: Dialects of your own, see :mod:`otel_braintrust.conventions`.
         options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
 
@@ -122,12 +122,10 @@ class BraintrustSpanProcessor(SpanProcessor):
         api_url: str | None = None,
         app_url: str | None = None,
         org_name: str | None = None,
-        spans: str = "all",
+        spans: str | None = None,
         conventions: Sequence[Convention] = (),
         **options: Any,
     ) -> None:
-        if spans not in SPANS:
-            raise ValueError(f"spans is {spans!r}, but must be one of {', '.join(SPANS)}")
         self._exporter = BraintrustSpanExporter(
             api_key=api_key,
             parent=parent,
@@ -137,6 +135,7 @@ class BraintrustSpanProcessor(SpanProcessor):
             app_url=app_url,
             org_name=org_name,
             conventions=conventions,
+            spans=spans,
             **options,
         )
         # Called with each span that starts until it returns True; configure() sets it.
@@ -152,7 +151,9 @@ class BraintrustSpanProcessor(SpanProcessor):
             self._batches = self._new_batches(self._exporter.courier)
         if self._exporter.meters is not None:
             self._exporter.meters.add_processor(self._exporter.queue_size)
+        self._passage = Passage(self.settings, self._book, self._exporter.troubles, self._hand_on)
         after_fork(self._queue_front.renew_after_fork)
+        after_fork(self._passage.reset_after_fork)
         hear_of_end(self)
 
     @property
@@ -185,7 +186,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         if self._exporter.courier is None or self._closed:
             return
         try:
-            _stamp_parent(span, parent_context)
+            self._passage.on_start(span, parent_context, STAMPS)
             if self.start_hook is not None and self.start_hook(span):
                 self.start_hook = None
         except Exception as error:  # noqa: BLE001  (nothing may reach the application)
@@ -200,10 +201,11 @@ class BraintrustSpanProcessor(SpanProcessor):
             size_bytes = span_bytes(span)
             has_room = self._exporter.has_room(size_bytes)
             ticket = self._book.open(span, size_bytes)
-            reason = self._queue(ticket, has_room)
-            if reason:
-                self._book.settle([ticket], "dropped", reason)
-            elif self._is_serverless and is_local_root(span):
+            if self._exporter.courier is None:
+                self._book.settle([ticket], "dropped", "no_api_key")
+                return
+            self._hand_on(self._passage.on_end(span, ticket), has_room)
+            if self._is_serverless and is_local_root(span):
                 self._flush_before_freeze()
         except Exception as error:  # noqa: BLE001
             self._tell_internal(error)
@@ -216,6 +218,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         Args:
             timeout_s: Longest time to wait, in seconds.
         """
+        self._passage.release()
         return self._exporter.flush(timeout_s)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
@@ -230,6 +233,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         """
         if self._closed:
             return
+        self._passage.stop()
         self._closed = True
         timeout_s = self.settings.exit_timeout_s
         if timeout_millis is not None:
@@ -275,6 +279,28 @@ class BraintrustSpanProcessor(SpanProcessor):
         courier.drain = batches.force_flush
         return batches
 
+    def keep_trace(self, trace_id: int) -> None:
+        """Have tail sampling keep a trace, for instance because there is feedback to it.
+
+        Args:
+            trace_id: The trace's id, as in a span's context.
+        """
+        self._passage.keep_trace(trace_id)
+
+    def is_left_out(self, trace_id: int) -> bool:
+        """Tell whether tail sampling left a trace out, so that feedback to it goes nowhere.
+
+        Args:
+            trace_id: The trace's id, as in a span's context.
+        """
+        return self._passage.is_left_out(trace_id)
+
+    def _hand_on(self, tickets: Sequence[Ticket], has_room: bool = True) -> None:
+        for ticket in tickets:
+            reason = self._queue(ticket, has_room)
+            if reason:
+                self._book.settle([ticket], "dropped", reason)
+
     def _queue(self, ticket: Ticket, has_room: bool) -> str:
         """Queue a span; the reason why it is dropped if it cannot be, else nothing."""
         courier = self._exporter.courier
@@ -307,17 +333,3 @@ class BraintrustSpanProcessor(SpanProcessor):
             "a span could not be taken: %s; please report it",
             type(error).__name__,
         )
-
-
-def _stamp_parent(span: Span, parent_context: Context | None) -> None:
-    """Write on the span where it goes: what it says itself, the context, baggage, or its parent."""
-    if not span.is_recording() or (span.attributes and PARENT_KEY in span.attributes):
-        return
-    context = parent_context if parent_context is not None else otel_context.get_current()
-    parent = otel_context.get_value(PARENT_KEY, context)
-    parent = parent or baggage.get_baggage(PARENT_KEY, context)
-    if not parent:
-        attributes = getattr(get_current_span(context), "attributes", None) or {}
-        parent = attributes.get(PARENT_KEY)
-    if isinstance(parent, str) and parent.strip():
-        span.set_attribute(PARENT_KEY, parent)

@@ -13,6 +13,7 @@ from otel_braintrust.accounts import Loss
 from otel_braintrust.delivery.destinations import Destination, parse_parent
 from otel_braintrust.delivery.errors import url_without_credentials
 from otel_braintrust.options import OPTION_BY_NAME, OPTIONS, READERS, Option, options_markdown
+from otel_braintrust.selection import Rule, SpanFilter
 
 __all__ = ["OPTIONS", "Settings", "SettingsError", "find_file", "options_markdown", "read_file"]
 
@@ -78,6 +79,17 @@ class Settings:
     on_drop: Callable[[Loss], object] | None
     on_error: Callable[[Exception], object] | None
     meter_provider: Any
+    spans: str | None
+    filter_ai_spans: bool
+    span_rules: tuple[Rule, ...]
+    span_filter: SpanFilter | None
+    infrastructure_scopes: tuple[str, ...]
+    route: Callable[[Any], str | bool | None] | None
+    tail_ratio: float | None
+    tail_slow_s: float
+    tail_max_bytes: int
+    tail_max_s: float
+    capture_content: bool | None
     environment_type: str | None
     environment_name: str | None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -121,6 +133,11 @@ class Settings:
             ParentError: The parent has none of the four forms.
         """
         return parse_parent(self.parent, origin=self.sources.get("parent", ""))
+
+    @property
+    def mode(self) -> str:
+        """Which spans go: ``app``, ``ai`` or ``all``."""
+        return self.spans or ("ai" if self.filter_ai_spans else "app")
 
     @property
     def environment(self) -> dict[str, str]:

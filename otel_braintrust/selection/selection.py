@@ -1,0 +1,132 @@
+"""Whether a span goes: the user's function first, then the rules in their order, then the mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from otel_braintrust.selection.ai_spans import ANY_AI_PREFIXES, is_ai_span
+from otel_braintrust.selection.rules import Rule
+from otel_braintrust.selection.scopes import INFRASTRUCTURE_SCOPES, Scopes
+from otel_braintrust.verdicts import Verdict
+
+MODES = ("app", "ai", "all")
+
+SpanFilter = Callable[[Any], "bool | None"]
+
+KEEP, DROP, IF_BENEATH, OPEN = Verdict.KEEP, Verdict.DROP, Verdict.IF_BENEATH, Verdict.OPEN
+
+
+class Selection:
+    """Judges spans; the first that has an opinion decides: function, rules, mode.
+
+    - ``all``: every span goes.
+    - ``ai``: those with an attribute of artificial intelligence, as Braintrust specifies it.
+    - ``app``: all but infrastructure with nothing kept beneath it. A span of an infrastructure
+      scope that tells of a model call (Bedrock's by botocore, for instance) is none.
+
+    Args:
+        mode: One of :data:`MODES`.
+        rules: In their order.
+        span_filter: Called with each span that ended: True keeps it, False drops it, None is no
+            opinion. A span for which it fails is kept.
+        infrastructure: Scopes of infrastructure beside those known.
+        on_failure: Called with what the function raised.
+
+    Raises:
+        ValueError: There is no such mode.
+    """
+
+    def __init__(
+        self,
+        mode: str = "app",
+        *,
+        rules: Iterable[Rule] = (),
+        span_filter: SpanFilter | None = None,
+        infrastructure: Iterable[str] = (),
+        on_failure: Callable[[Exception], object] | None = None,
+    ) -> None:
+        if mode not in MODES:
+            raise ValueError(f"spans is {mode!r}, but must be one of {', '.join(MODES)}")
+        self.mode = mode
+        self._rules = tuple(rules)
+        self._span_filter = span_filter
+        self._infrastructure = Scopes([*INFRASTRUCTURE_SCOPES, *infrastructure])
+        self._on_failure = on_failure
+        self._by_mode = _BY_MODE[mode]
+
+    @property
+    def keeps_all(self) -> bool:
+        """True when no span is ever dropped."""
+        return self.mode == "all" and not self._rules and self._span_filter is None
+
+    def early(self, span: Any) -> Verdict:
+        """What is certain of a span that has not ended, whatever is still written on it.
+
+        Args:
+            span: The running span.
+        """
+        if self._span_filter is not None:
+            return OPEN
+        scope = _scope_of(span)
+        for rule in self._rules:
+            if not rule.may_mean(scope):
+                continue
+            if not rule.asks_scope_alone:
+                return OPEN
+            return KEEP if rule.keep else DROP
+        if self.mode == "ai":
+            return KEEP if is_ai_span(span.attributes) else OPEN
+        if self.mode == "app" and scope in self._infrastructure:
+            return IF_BENEATH
+        return KEEP
+
+    def final(self, span: Any) -> Verdict:
+        """What becomes of a span that ended: kept, dropped, or kept if one beneath it is.
+
+        Args:
+            span: The span as it was made, without what a processor of ours wrote on it.
+        """
+        if self._span_filter is not None:
+            answer = self._ask(self._span_filter, span)
+            if answer is not None:
+                return KEEP if answer else DROP
+        scope = _scope_of(span)
+        if self._rules:
+            attributes = span.attributes or {}
+            for rule in self._rules:
+                if rule.means(scope, span.name, attributes):
+                    return KEEP if rule.keep else DROP
+        return self._by_mode(self, scope, span)
+
+    def _ask(self, span_filter: SpanFilter, span: Any) -> bool | None:
+        try:
+            answer = span_filter(span)
+            return None if answer is None else bool(answer)
+        except Exception as error:  # noqa: BLE001  (the application's own code)
+            if self._on_failure is not None:
+                self._on_failure(error)
+            return True
+
+    def _in_app(self, scope: str, span: Any) -> Verdict:
+        if scope not in self._infrastructure or is_ai_span(span.attributes, ANY_AI_PREFIXES):
+            return KEEP
+        return IF_BENEATH
+
+    def _in_ai(self, _scope: str, span: Any) -> Verdict:
+        return KEEP if is_ai_span(span.attributes) else DROP
+
+    def _in_all(self, _scope: str, _span: Any) -> Verdict:
+        return KEEP
+
+
+_BY_MODE: Mapping[str, Callable[[Selection, str, Any], Verdict]] = {
+    "app": Selection._in_app,  # noqa: SLF001  (the class's own table)
+    "ai": Selection._in_ai,  # noqa: SLF001
+    "all": Selection._in_all,  # noqa: SLF001
+}
+
+
+def _scope_of(span: Any) -> str:
+    scope = span.instrumentation_scope
+    return (scope.name or "") if scope is not None else ""

@@ -1,0 +1,121 @@
+"""What is kept of a span while others may ask for it: its verdict, and what hangs on it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
+
+from otel_braintrust.verdicts import Verdict
+
+Key = tuple[int, int]
+
+
+def key_of(context: SpanContext) -> Key:
+    """Trace id and span id."""
+    return context.trace_id, context.span_id
+
+
+class Kin:
+    """One span among its ancestors and descendants of this process.
+
+    Args:
+        span: The running span.
+        early: What is certain of it at its start.
+        above: Its parent, if that is of this process and known.
+        started_at: On the clock.
+    """
+
+    __slots__ = (
+        "above",
+        "context",
+        "early",
+        "goes_here",
+        "is_counted",
+        "is_dropped",
+        "is_kept",
+        "keeps_beneath",
+        "key",
+        "parent",
+        "release_at",
+        "route",
+        "span",
+        "stamp",
+        "started_at",
+        "ticket",
+        "undecided",
+        "waiters",
+        "waits_for_beneath",
+    )
+
+    def __init__(self, span: Any, early: Verdict, above: Kin | None, started_at: float) -> None:
+        self.span = span
+        self.context: SpanContext = span.context
+        self.key = key_of(self.context)
+        self.parent: SpanContext | None = span.parent
+        self.early = early
+        self.goes_here = True  # False: the user's function says that it goes elsewhere
+        self.above = above
+        self.started_at = started_at
+        self.is_kept = False
+        self.is_dropped = False
+        self.keeps_beneath = False  # a kept span is beneath it
+        self.undecided = 0  # children whose verdict is open
+        self.is_counted = False  # it is one of those of its parent
+        self.waits_for_beneath = False  # it ended and waits for their verdicts
+        self.waiters: list[Kin] = []  # kept spans that wait for its verdict
+        self.ticket: Any = None  # its ticket while it waits
+        self.release_at = 0.0  # when it waits no longer
+        self.stamp: Mapping[str, Any] | None = None  # attributes that the processor wrote on it
+        self.route: str | None = None  # where the user's function sends it
+
+    @property
+    def is_decided(self) -> bool:
+        """True when it is known whether it goes."""
+        return self.is_kept or self.is_dropped
+
+    @property
+    def parent_that_arrives(self) -> SpanContext | None:
+        """Its parent, unless that is a span of this process that the sampler left out."""
+        parent = self.parent
+        if parent is not None and not parent.is_remote and not parent.trace_flags.sampled:
+            return None
+        return parent
+
+
+def with_parent(span: Any, parent: SpanContext | None) -> Any:
+    """The ended span with another parent; the span itself, which others export, is left alone."""
+    changed = copy.copy(span)
+    changed._parent = parent  # noqa: SLF001  (ReadableSpan's constructor loses what was dropped)
+    return changed
+
+
+def as_made(span: Any, stamp: Mapping[str, Any]) -> Any:
+    """The span as the application made it, without attributes that a processor wrote.
+
+    Args:
+        span: A running or an ended span.
+        stamp: What was written; a key that has another value by now is the application's.
+    """
+    attributes = {
+        key: value
+        for key, value in (span.attributes or {}).items()
+        if key not in stamp or stamp[key] != value
+    }
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=attributes,
+        events=span.events,
+        links=span.links,
+        kind=span.kind,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )

@@ -1,0 +1,323 @@
+"""Which ended spans go, and under which parent: no child is left under a span that does not go.
+
+A span's verdict is often certain when it begins (by its scope); then nothing waits. Where it is
+known only at the end (a user's function, an attribute), a kept child that ends before is held back
+until its ancestor has ended, for a few seconds at most; then it goes under the next ancestor that
+is known to go. An infrastructure span goes when a kept span is beneath it, so it needs no holding
+back of its children; if it ends before what is beneath it has been judged, it waits itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from otel_braintrust.traces.kin import Key, Kin, as_made, key_of, with_parent
+from otel_braintrust.verdicts import Verdict
+
+KEEP, DROP, IF_BENEATH, OPEN = Verdict.KEEP, Verdict.DROP, Verdict.IF_BENEATH, Verdict.OPEN
+
+
+class Ticket(Protocol):
+    """What stands for an ended span; its span is replaced where its parent changes."""
+
+    span: Any
+    is_local_root: bool
+
+
+class Judge(Protocol):
+    """What says which spans go."""
+
+    def early(self, span: Any) -> Verdict: ...
+    def final(self, span: Any) -> Verdict: ...
+
+
+class Reparenting:
+    """Follows the spans of this process from start to end; thread-safe, bounded in count and time.
+
+    Args:
+        judge: Says which spans go.
+        filtered: Called with the tickets of spans that don't.
+        hold_s: Longest time that a span waits for the verdict on another, in seconds.
+        max_held: Most spans that wait.
+        max_open: Most spans followed; the oldest are forgotten first.
+        max_dropped: Most dropped spans remembered, for children that begin after their end.
+        max_age_s: Time after which a span that never ends, or was dropped, is forgotten.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        filtered: Callable[[list[Any]], object],
+        *,
+        hold_s: float = 5.0,
+        max_held: int = 2_000,
+        max_open: int = 20_000,
+        max_dropped: int = 10_000,
+        max_age_s: float = 3_600.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._judge = judge
+        self._filtered = filtered
+        self._hold_s = hold_s
+        self._max_held = max_held
+        self._max_open = max_open
+        self._max_dropped = max_dropped
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child; spans open in the parent end there."""
+        # Re-entrant: a finalizer may end a span while its thread is in here.
+        self._lock = threading.RLock()
+        self._open: OrderedDict[Key, Kin] = OrderedDict()
+        self._dropped: OrderedDict[Key, Kin] = OrderedDict()
+        self._held: OrderedDict[Key, Kin] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open) + len(self._dropped) + len(self._held)
+
+    @property
+    def next_release_at(self) -> float | None:
+        """When the first span that is held back is let go, on the clock; None: none is held."""
+        with self._lock:
+            return next(iter(self._held.values())).release_at if self._held else None
+
+    def kin_of(self, context: Any) -> Kin | None:
+        """What is known of a span that is open, or was dropped; None: nothing."""
+        key = key_of(context)
+        return self._open.get(key) or self._dropped.get(key)
+
+    def on_start(self, span: Any, *, goes_here: bool = True) -> tuple[Kin, list[Any]]:
+        """Follow a span.
+
+        Args:
+            span: The running span.
+            goes_here: False: it is dropped, whatever the judge would say.
+
+        Returns:
+            What is known of it, and tickets that may go now.
+        """
+        above = self._above(span)
+        early = self._judge.early(span) if goes_here else DROP
+        kin = Kin(span, early, above, self._clock())
+        kin.goes_here = goes_here
+        ready: list[Any] = []
+        with self._lock:
+            self._open[kin.key] = kin
+            if early is KEEP:
+                if above is not None and not above.is_kept:
+                    self._mark_above(kin, ready)
+                kin.is_kept = True
+            elif above is not None and not above.is_decided:
+                above.undecided += 1
+                kin.is_counted = True
+            if len(self._open) > self._max_open or self._oldest_is_too_old(kin.started_at):
+                self._forget_oldest(kin.started_at, ready)
+        return kin, ready
+
+    def on_end(self, span: Any, ticket: Ticket) -> list[Any]:
+        """Judge a span that ended.
+
+        Returns:
+            The tickets that may go now, in the order in which they ended.
+        """
+        key = key_of(span.context)
+        kin = self._open.get(key)
+        if kin is not None and kin.early is DROP:
+            verdict = DROP
+        else:
+            made = span if kin is None or kin.stamp is None else as_made(span, kin.stamp)
+            verdict = self._judge.final(made)
+        ready: list[Any] = []
+        dropped: list[Any] = []
+        with self._lock:
+            if self._open.pop(key, None) is None or kin is None:
+                # Its start was not seen, or it was forgotten; a child may hang on it.
+                kin = Kin(span, OPEN, self._above(span), self._clock())
+                kin.keeps_beneath = True
+            kin.span, kin.ticket = None, ticket
+            if kin.is_kept or verdict is KEEP or (verdict is IF_BENEATH and kin.keeps_beneath):
+                self._keep(kin, ready)
+            elif verdict is IF_BENEATH and kin.undecided:
+                kin.waits_for_beneath = True
+                self._open[key] = kin
+                self._hold(kin)
+            else:
+                self._drop(kin, ready, dropped)
+            self._enforce_limits(ready, dropped)
+        if dropped:
+            self._filtered(dropped)
+        return ready
+
+    def release(self, *, everything: bool = True) -> list[Any]:
+        """Let go what is held back, by what is known now; with a flush, everything.
+
+        Args:
+            everything: False: only what has waited for its time.
+
+        Returns:
+            The tickets that may go now.
+        """
+        ready: list[Any] = []
+        dropped: list[Any] = []
+        with self._lock:
+            now = float("inf") if everything else self._clock()
+            self._let_go(now, ready, dropped)
+        if dropped:
+            self._filtered(dropped)
+        return ready
+
+    def _above(self, span: Any) -> Kin | None:
+        parent = span.parent
+        return self.kin_of(parent) if parent is not None and not parent.is_remote else None
+
+    def _keep(self, kin: Kin, ready: list[Any]) -> None:
+        if not kin.is_decided:
+            self._mark_above(kin, ready)
+            kin.is_kept = True
+        self._release_waiters(kin, ready)
+        self._uncount(kin)
+        self._send(kin, ready)
+
+    def _mark_above(self, kin: Kin, ready: list[Any]) -> None:
+        """Tell the spans above that a kept one is beneath them."""
+        above = kin.above
+        while above is not None and not above.is_kept and not above.keeps_beneath:
+            following = above.above
+            above.keeps_beneath = True
+            if not above.is_dropped and (above.early is IF_BENEATH or above.waits_for_beneath):
+                above.is_kept = True
+                self._uncount(above)
+                self._release_waiters(above, ready)
+                if above.waits_for_beneath:
+                    above.waits_for_beneath = False
+                    self._open.pop(above.key, None)
+                    self._send(above, ready)
+            above = following
+
+    def _drop(self, kin: Kin, ready: list[Any], dropped: list[Any]) -> None:
+        """Drop a span, and what above it waited for this verdict alone."""
+        falling: Kin | None = kin
+        while falling is not None:
+            falling.is_dropped = True
+            falling.waits_for_beneath = False
+            self._open.pop(falling.key, None)
+            self._held.pop(falling.key, None)
+            if falling.ticket is not None:
+                dropped.append(falling.ticket)
+                falling.ticket = None
+            self._dropped[falling.key] = falling
+            self._release_waiters(falling, ready)
+            falling = self._emptied_above(falling)
+
+    def _emptied_above(self, kin: Kin) -> Kin | None:
+        """Its parent, if that has ended and waited for this verdict alone."""
+        above = kin.above
+        if not self._uncount(kin) or above is None or above.undecided or above.is_decided:
+            return None
+        return above if above.waits_for_beneath else None
+
+    def _uncount(self, kin: Kin) -> bool:
+        if not kin.is_counted or kin.above is None:
+            return False
+        kin.is_counted = False
+        kin.above.undecided -= 1
+        return True
+
+    def _release_waiters(self, kin: Kin, ready: list[Any]) -> None:
+        waiters, kin.waiters = kin.waiters, []
+        for waiter in waiters:
+            if waiter.ticket is not None:
+                self._send(waiter, ready)
+
+    def _send(self, kin: Kin, ready: list[Any], *, now: bool = False) -> None:
+        """Give a kept span its parent; hold it back while that is open, unless it must go now."""
+        ticket = kin.ticket
+        if ticket is None:  # it has not ended
+            return
+        above, last = kin.above, kin
+        while above is not None and not above.is_kept:
+            if not above.is_dropped and not now:
+                if not self._will_be_kept(above):
+                    above.waiters.append(kin)
+                    self._hold(kin)
+                    return
+                self._mark_above(above, ready)
+                self._uncount(above)
+                above.is_kept = True
+                self._release_waiters(above, ready)
+                break
+            above, last = above.above, above
+        kin.ticket = None
+        self._held.pop(kin.key, None)
+        parent = above.context if above is not None else last.parent_that_arrives
+        if last is not kin or parent is not kin.parent:
+            ticket.span = with_parent(ticket.span, parent)
+        ticket.is_local_root = above is None and (parent is None or parent.is_remote)
+        kin.above = None
+        ready.append(ticket)
+
+    def _will_be_kept(self, kin: Kin) -> bool:
+        """Tell whether what is written on an open span by now makes certain that it goes."""
+        if kin.span is None or kin.early is not OPEN:
+            return False
+        made = kin.span if kin.stamp is None else as_made(kin.span, kin.stamp)
+        return self._judge.early(made) is KEEP
+
+    def _hold(self, kin: Kin) -> None:
+        if kin.key not in self._held:
+            if not kin.release_at:
+                kin.release_at = self._clock() + self._hold_s
+            self._held[kin.key] = kin
+
+    def _enforce_limits(self, ready: list[Any], dropped: list[Any]) -> None:
+        if self._held:
+            self._let_go(self._clock(), ready, dropped)
+        if self._dropped:
+            self._forget_dropped()
+
+    def _let_go(self, now: float, ready: list[Any], dropped: list[Any]) -> None:
+        while self._held:
+            kin = next(iter(self._held.values()))
+            if kin.release_at > now and len(self._held) <= self._max_held:
+                return
+            if kin.waits_for_beneath and not kin.is_decided:
+                self._drop(kin, ready, dropped)
+            else:
+                self._send(kin, ready, now=True)
+
+    def _forget_dropped(self) -> None:
+        oldest = next(iter(self._dropped.values()))
+        while len(self._dropped) > self._max_dropped or self._is_too_old(oldest):
+            self._dropped.popitem(last=False)
+            if not self._dropped:
+                return
+            oldest = next(iter(self._dropped.values()))
+
+    def _is_too_old(self, kin: Kin) -> bool:
+        return kin.started_at + self._max_age_s < self._clock()
+
+    def _oldest_is_too_old(self, now: float) -> bool:
+        return next(iter(self._open.values())).started_at + self._max_age_s < now
+
+    def _forget_oldest(self, now: float, ready: list[Any]) -> None:
+        """Follow the oldest span no further; what waits for it goes, and it too when it ends."""
+        dropped: list[Any] = []
+        while self._open and (len(self._open) > self._max_open or self._oldest_is_too_old(now)):
+            _, kin = self._open.popitem(last=False)
+            if kin.ticket is not None:
+                self._drop(kin, ready, dropped)
+            elif not kin.is_kept:
+                kin.is_dropped = True  # for what is beneath it
+                self._release_waiters(kin, ready)
+                emptied = self._emptied_above(kin)
+                if emptied is not None:
+                    self._drop(emptied, ready, dropped)
+        if dropped:
+            self._filtered(dropped)
