@@ -176,6 +176,8 @@ class Ledger:
     def __init__(self) -> None:
         # Called with each loss, and never while the lock is held; see Ledger.settle.
         self.on_loss: Callable[[Loss], None] | None = None
+        # Called with spans and the column they enter, under the lock: it must not wait.
+        self.on_settled: Callable[[Sequence[Ticket], str], None] | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -253,6 +255,8 @@ class Ledger:
             self._reported[previous] = min(self._reported[previous], self._settled[previous])
         for watch in self._watches:
             watch.note(tickets, column, previous)
+        if tickets and self.on_settled is not None:
+            self.on_settled(tickets, column)
 
     @property
     def counts(self) -> Counts:

@@ -6,6 +6,7 @@ import logging
 
 from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.courier import Courier, Seal
+from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.payloads import PayloadDirectory
@@ -18,6 +19,7 @@ from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
 from otel_braintrust.settings import Settings
+from otel_braintrust.undelivered import Undelivered
 
 logger = logging.getLogger("otel_braintrust")
 
@@ -31,6 +33,29 @@ def new_connection(settings: Settings, api_key: str) -> Connection:
         org_name=settings.org_name,
         http_timeout_s=settings.http_timeout_s,
     )
+
+
+def new_followers(
+    settings: Settings, api_key: str, rows: Undelivered, troubles: Troubles
+) -> Followers:
+    """A sender of feedback and updates.
+
+    Args:
+        settings: The options.
+        api_key: The key, which is there.
+        rows: Which rows are still to come.
+        troubles: Where trouble is told.
+    """
+    followers = Followers(
+        new_connection(settings, api_key),
+        rows,
+        max_retry_s=settings.max_retry_s,
+        max_field_bytes=settings.max_field_bytes,
+        troubles=troubles,
+        has_thread=not settings.sync_flush,
+    )
+    rows.on_change = followers.wake
+    return followers
 
 
 def new_courier(

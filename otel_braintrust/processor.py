@@ -7,30 +7,36 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from otel_braintrust import stamps
 from otel_braintrust.accounts import Counts, FlushResult, Ticket
 from otel_braintrust.delivery.courier import Courier
+from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.endings import hear_of_end
+from otel_braintrust.equipment import new_followers
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
     after_fork,
     positive_int_from_environment,
 )
+from otel_braintrust.living import note_processor
 from otel_braintrust.passage import Passage, Stamp
 from otel_braintrust.serverless import is_local_root, platform_of
 from otel_braintrust.settings import Settings
 from otel_braintrust.sizes import span_bytes
 from otel_braintrust.traces import TraceAssembler
 from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.undelivered import Undelivered
 
 DEFAULT_BATCH_SPANS = 512
 # What else writes on each span that starts; rules see spans as they were before.
-STAMPS: tuple[Stamp, ...] = ()
+STAMPS: tuple[Stamp, ...] = (stamps.stamp,)
 # What the end of a process without a flush takes to write to disk what waits.
 TIME_TO_WRITE_S = 0.5
 SHARE_DURING_OUTAGE = 0.1
@@ -141,6 +147,9 @@ class BraintrustSpanProcessor(SpanProcessor):
         # Called with each span that starts until it returns True; configure() sets it.
         self.start_hook: Callable[[Span], bool] | None = None
         self._book = self._exporter.book
+        self._undelivered = Undelivered()
+        self._book.on_settled = self._undelivered.note_settled
+        self._followers: Followers | None = None
         self._closed = False
         self._exit_deadline: float | None = None
         serverless = self.settings.serverless
@@ -153,6 +162,8 @@ class BraintrustSpanProcessor(SpanProcessor):
             self._exporter.meters.add_processor(self._exporter.queue_size)
         self._passage = Passage(self.settings, self._book, self._exporter.troubles, self._hand_on)
         after_fork(self._queue_front.renew_after_fork)
+        after_fork(self._renew_changes_after_fork)
+        note_processor(self)
         after_fork(self._passage.reset_after_fork)
         hear_of_end(self)
 
@@ -177,6 +188,20 @@ class BraintrustSpanProcessor(SpanProcessor):
         return self._exporter.assembler
 
     @property
+    def followers(self) -> Followers | None:
+        """Who sends feedback and updates; None without an API key, and after shutdown."""
+        if self._followers is None and self.settings.api_key and not self._closed:
+            self._followers = new_followers(
+                self.settings, self.settings.api_key, self._undelivered, self._exporter.troubles
+            )
+        return self._followers
+
+    @property
+    def organization_name(self) -> str | None:
+        """The organization, as far as it is known without a request."""
+        return self.settings.org_name or self._exporter.organization_name
+
+    @property
     def ledger(self) -> Counts:
         """What became of the spans that ended so far."""
         return self._book.counts
@@ -186,7 +211,9 @@ class BraintrustSpanProcessor(SpanProcessor):
         if self._exporter.courier is None or self._closed:
             return
         try:
-            self._passage.on_start(span, parent_context, STAMPS)
+            is_stamped = stamps.on_start(span, parent_context)
+            self._passage.on_start(span, parent_context, STAMPS if is_stamped else ())
+            self._undelivered.note_start(span.context.span_id)
             if self.start_hook is not None and self.start_hook(span):
                 self.start_hook = None
         except Exception as error:  # noqa: BLE001  (nothing may reach the application)
@@ -195,8 +222,12 @@ class BraintrustSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Enter the span in the ledger and queue it; never waits, never raises."""
         try:
+            if span.context is not None:
+                stamps.on_end(span)
             if span.context is None or not span.context.trace_flags.sampled:
                 self._book.note_sampled()
+                if span.context is not None:
+                    self._undelivered.note_end(span.context.span_id, is_lost=True)
                 return
             size_bytes = span_bytes(span)
             has_room = self._exporter.has_room(size_bytes)
@@ -219,7 +250,10 @@ class BraintrustSpanProcessor(SpanProcessor):
             timeout_s: Longest time to wait, in seconds.
         """
         self._passage.release()
-        return self._exporter.flush(timeout_s)
+        deadline = time.monotonic() + max(0.0, timeout_s)
+        result = self._exporter.flush(timeout_s)
+        waiting = self._followers.flush(deadline) if self._followers is not None else 0
+        return replace(result, pending=result.pending + waiting) if waiting else result
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """As :meth:`flush`, in milliseconds; True when nothing was lost and nothing is pending."""
@@ -246,6 +280,8 @@ class BraintrustSpanProcessor(SpanProcessor):
             self._exporter.courier.hurry(deadline)
             self._batches.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry's lacks types
         self._exporter.shutdown((deadline - time.monotonic()) * 1000)
+        if self._followers is not None:
+            self._followers.stop(deadline)
 
     @property
     def exit_timeout_s(self) -> float:
@@ -325,6 +361,11 @@ class BraintrustSpanProcessor(SpanProcessor):
         if courier is not None and courier.is_failing:
             budget_s *= SHARE_DURING_OUTAGE  # a server that is down must not slow down every call
         self.flush(budget_s)
+
+    def _renew_changes_after_fork(self) -> None:
+        self._undelivered.reset_after_fork()
+        if self._followers is not None:
+            self._followers.renew_after_fork()
 
     def _tell_internal(self, error: Exception) -> None:
         self._exporter.troubles.tell(

@@ -1,0 +1,79 @@
+"""Which spans of this process have no row at Braintrust yet, and which never will."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from otel_braintrust.accounts import Ticket
+
+# More open spans than this belong to a process that never ends them.
+MAX_SPANS = 100_000
+
+
+class Undelivered:
+    """Follows each span from its start until its row is there, or is given up.
+
+    Args:
+        max_spans: Most spans remembered; the oldest are forgotten first.
+    """
+
+    def __init__(self, *, max_spans: int = MAX_SPANS) -> None:
+        self._max_spans = max_spans
+        # Called when rows arrived or were given up, from the thread that learned it.
+        self.on_change: Callable[[], None] | None = None
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child: what waits belongs to the parent."""
+        self._lock = threading.RLock()
+        self._waiting: dict[int, None] = {}
+        self._lost: dict[int, None] = {}
+
+    def note_start(self, span_id: int) -> None:
+        """Remember a span that starts."""
+        waiting = self._waiting
+        waiting[span_id] = None
+        if len(waiting) > self._max_spans:
+            _forget_oldest(waiting)
+
+    def note_settled(self, tickets: Sequence[Ticket], column: str) -> None:
+        """Note what became of spans; those on disk still wait."""
+        if column == "spooled":
+            return
+        for ticket in tickets:
+            if ticket.context is not None:
+                self.note_end(ticket.context.span_id, is_lost=column != "sent")
+        if self.on_change is not None:
+            self.on_change()
+
+    def note_end(self, span_id: int, *, is_lost: bool) -> None:
+        """Note that a span's row is there, or never will be."""
+        self._waiting.pop(span_id, None)
+        if is_lost:
+            self._lost[span_id] = None
+            if len(self._lost) > self._max_spans:
+                _forget_oldest(self._lost)
+
+    def is_waiting(self, row_id: str) -> bool:
+        """Tell whether a row is still to come."""
+        return _number(row_id) in self._waiting
+
+    def is_lost(self, row_id: str) -> bool:
+        """Tell whether a row will never come, because its span was left out or lost."""
+        return _number(row_id) in self._lost
+
+
+def _number(row_id: str) -> int:
+    """A row id as a span id; -1 when it is none."""
+    try:
+        return int(row_id, 16) if len(row_id) == 16 else -1
+    except ValueError:
+        return -1
+
+
+def _forget_oldest(spans: dict[int, None]) -> None:
+    try:
+        spans.pop(next(iter(spans)), None)
+    except (StopIteration, RuntimeError):  # another thread was quicker
+        pass
