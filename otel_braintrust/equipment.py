@@ -110,6 +110,7 @@ def new_courier(
         writes_first=settings.spool_mode == "always",
         has_thread=not settings.sync_flush,
     )
+    courier.organization_name = lambda: connection.organization_name
     if replay is not None and replay.has_rows():
         courier.begin_replay()
     return courier

@@ -199,7 +199,9 @@ class BraintrustSpanProcessor(SpanProcessor):
     @property
     def organization_name(self) -> str | None:
         """The organization, as far as it is known without a request."""
-        return self.settings.org_name or self._exporter.organization_name
+        courier = self._exporter.courier
+        told = courier.organization_name() if courier is not None else None
+        return self.settings.org_name or told
 
     @property
     def ledger(self) -> Counts:

@@ -74,6 +74,8 @@ class Courier:
         has_thread: bool = True,
     ) -> None:
         self.drain: Callable[[], object] | None = None
+        # Tells the organization, as far as it is known without a request.
+        self.organization_name: Callable[[], str | None] = lambda: None
         self._ledger = ledger
         self._seal = seal
         self._sender = sender

@@ -295,6 +295,11 @@ class Connection:
         return self._checked(method, url, answer)
 
     @property
+    def organization_name(self) -> str | None:
+        """The organization, as far as it is known without a request."""
+        return self._organization.name if self._organization is not None else self.org_name
+
+    @property
     def known_api_url(self) -> str:
         """The address of the API host, as far as it is known without a request."""
         told = self._organization.api_url if self._organization is not None else None
