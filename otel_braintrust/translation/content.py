@@ -43,7 +43,7 @@ UNSET = object()
 _PAYLOADS = frozenset({"framework", "payload"})
 
 # Forms that a conversion may leave something of: the rest is looked for when the row is made.
-_CONVERTED = frozenset({"framework", "payload", "request", "value"})
+_CONVERTED = frozenset({"chat", "framework", "payload", "request", "value"})
 
 
 def decide(reading: Reading, span_type: str) -> tuple[Any, Any]:

@@ -19,7 +19,9 @@ ROLES: dict[str, str] = {
     "functionmessage": "tool",
     "function": "tool",
     "tool_result": "tool",
-    "tool-response": "tool",
+    # smolagents: calls and results in text, as its `tool_role_conversions` send them to a model.
+    "tool-response": "user",
+    "tool-call": "assistant",
     "tool_response": "tool",
     "ipython": "tool",
 }

@@ -58,6 +58,10 @@ def _by_name(holder: Mapping[str, Any]) -> list[Any]:
 
 
 def _tools_of(item: Any) -> Iterator[Any]:
+    if isinstance(item, list):  # Langtrace: a list in a list of one
+        for inner in item:
+            yield from _tools_of(decode_container(inner))
+        return
     if isinstance(item, str):
         if item:
             yield {"type": "function", "function": {"name": item}}
