@@ -11,37 +11,76 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_braintrust.accounts import Counts, FlushResult
+    from otel_braintrust.annotate import TracedSpan, attributes, current_span, log, start_span
+    from otel_braintrust.asgi import SpanSlugMiddleware
     from otel_braintrust.client import BraintrustClient
     from otel_braintrust.configuration import configure, flush, ledger
     from otel_braintrust.exporter import BraintrustSpanExporter
+    from otel_braintrust.feedback import log_feedback, score_span, update_span
+    from otel_braintrust.links import export_span, permalink
     from otel_braintrust.logs import BraintrustLogRecordProcessor
     from otel_braintrust.processor import BraintrustSpanProcessor
+    from otel_braintrust.propagation import BraintrustPropagator, extract, inject
+    from otel_braintrust.threads import TracedThreadPoolExecutor
+    from otel_braintrust.tracing import traced
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BraintrustClient",
     "BraintrustLogRecordProcessor",
+    "BraintrustPropagator",
     "BraintrustSpanExporter",
     "BraintrustSpanProcessor",
     "Counts",
     "FlushResult",
+    "SpanSlugMiddleware",
+    "TracedSpan",
+    "TracedThreadPoolExecutor",
+    "attributes",
     "configure",
+    "current_span",
+    "export_span",
+    "extract",
     "flush",
+    "inject",
     "ledger",
+    "log",
+    "log_feedback",
+    "permalink",
+    "score_span",
+    "start_span",
+    "traced",
+    "update_span",
 ]
 
 # Where each public name lives; a name such as `ledger` must win over the module of that name.
 _HOMES = {
     "BraintrustClient": "client",
     "BraintrustLogRecordProcessor": "logs",
+    "BraintrustPropagator": "propagation",
     "BraintrustSpanExporter": "exporter",
     "BraintrustSpanProcessor": "processor",
     "Counts": "accounts",
     "FlushResult": "accounts",
+    "SpanSlugMiddleware": "asgi",
+    "TracedSpan": "annotate",
+    "TracedThreadPoolExecutor": "threads",
+    "attributes": "annotate",
     "configure": "configuration",
+    "current_span": "annotate",
+    "export_span": "links",
+    "extract": "propagation",
     "flush": "configuration",
+    "inject": "propagation",
     "ledger": "configuration",
+    "log": "annotate",
+    "log_feedback": "feedback",
+    "permalink": "links",
+    "score_span": "feedback",
+    "start_span": "annotate",
+    "traced": "tracing",
+    "update_span": "feedback",
 }
 
 

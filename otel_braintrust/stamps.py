@@ -117,7 +117,7 @@ def _forget_oldest() -> None:
     try:
         _roots.pop(next(iter(_roots)), None)
     except (StopIteration, RuntimeError):  # another thread was quicker
-        pass
+        return
 
 
 def _from_baggage(text: object) -> dict[str, Any]:

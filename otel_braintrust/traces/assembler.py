@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from otel_braintrust.traces.further_parents import add_further_parents
 from otel_braintrust.traces.log_events import LogEvents, log_event_of
 from otel_braintrust.traces.model_calls import ModelCalls, lend_content
+from otel_braintrust.traces.tags import raise_tags
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
 from otel_braintrust.translation.conventions.users import checked, dispatch_for
@@ -106,6 +108,7 @@ class TraceAssembler:
                 inner = self._calls.settle(entry.row)
                 if inner is not None and id(inner) in by_id:
                     lend_content(entry.row, inner)
+        raise_tags([entry.row for entry in assembled if entry.row is not None])
         return assembled
 
     def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
@@ -122,6 +125,8 @@ class TraceAssembler:
             reading, row = translation.make(span, logs, dispatch, run)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
+        if row is not None:
+            add_further_parents(span, row)
         return AssembledSpan(span, row, reading.parent)
 
 

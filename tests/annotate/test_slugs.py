@@ -64,7 +64,7 @@ def test_ids_are_opentelemetrys_though_version_3_writes_them_as_a_uuid() -> None
     "text", ["", "0123456789abcdef", "BAICAwEj", "BAIA", "AwkA", "BAIAe30=", "BAIAW10="]
 )
 def test_what_is_no_slug_is_a_value_error_that_says_why(text: str) -> None:
-    with pytest.raises(ValueError, match="its? "):
+    with pytest.raises(ValueError, match=r"its? "):
         decode_slug(text)
 
 

@@ -1,0 +1,48 @@
+"""Tags belong to a trace: Braintrust takes them on roots only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def raise_tags(rows: Sequence[dict[str, Any]]) -> None:
+    """Move the tags of rows that are no roots: to the root above, if it is here, else to metadata.
+
+    Args:
+        rows: The rows of one batch or file, which are changed.
+    """
+    by_span: Mapping[Any, dict[str, Any]] = {row["span_id"]: row for row in rows}
+    for row in rows:
+        if not row.get("tags") or not row.get("span_parents"):
+            continue
+        tags = row.pop("tags")
+        root = _root_of(row, by_span)
+        if root is not None:
+            root["tags"] = _united(root.get("tags") or (), tags)
+        else:
+            metadata = row.setdefault("metadata", {})
+            metadata["tags"] = _united(_listed(metadata.get("tags")), tags)
+
+
+def _root_of(row: dict[str, Any], by_span: Mapping[Any, dict[str, Any]]) -> dict[str, Any] | None:
+    """The root above a row, if every row up to it is here."""
+    seen = {row["span_id"]}
+    while row.get("span_parents"):
+        parent = row["span_parents"][0]
+        above = by_span.get(parent)
+        if above is None or parent in seen or above["root_span_id"] != row["root_span_id"]:
+            return None
+        seen.add(parent)
+        row = above
+    return row
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _united(first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
+    return [*first, *(tag for tag in second if tag not in first)]
