@@ -1,0 +1,257 @@
+"""Which spans go: by mode, rule and function, and what they hang on then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from opentelemetry import baggage, trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from otel_braintrust.processor import BraintrustSpanProcessor
+from otel_braintrust.selection import INFRASTRUCTURE_SCOPES, Rule, RuleError, read_rules
+from otel_braintrust.settings import SettingsError
+from tests.selection.conftest import DATABASE, HTTP, Pipeline
+
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+REMOTE = trace.set_span_in_context(
+    NonRecordingSpan(SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=TraceFlags(1)))
+)
+Make = Callable[..., Pipeline]
+
+
+def serve_requests(made: Pipeline) -> None:
+    """A request with an agent in it, a health check, and a span of the application's own."""
+    http, database = made.tracer(HTTP), made.tracer(DATABASE)
+    with http.start_as_current_span("GET /chat", context=REMOTE):
+        database.start_span("SELECT").end()
+        with (
+            http.start_as_current_span("middleware"),
+            made.tracer().start_as_current_span("agent"),
+        ):
+            with http.start_as_current_span("POST"):
+                pass
+            with database.start_as_current_span("transaction"):
+                made.tracer("openai").start_span("chat", attributes=CHAT).end()
+    with http.start_as_current_span("GET /health"), database.start_as_current_span("ping"):
+        pass
+    made.tracer().start_span("own").end()
+
+
+def test_by_default_infrastructure_goes_only_where_something_is_beneath_it(pipeline: Make) -> None:
+    made = pipeline()
+    serve_requests(made)
+    made.flush()
+    assert made.parents == {
+        "GET /chat": "0000000000000def",
+        "middleware": "GET /chat",
+        "agent": "middleware",
+        "transaction": "agent",
+        "chat": "transaction",
+        "own": None,
+    }
+    counts = made.processor.ledger
+    assert (counts.ended, counts.sent, counts.filtered) == (10, 6, 4)
+    marked = [
+        row["span_attributes"]["name"]
+        for row in made.server.rows.values()
+        if (row.get("context") or {}).get("local_root")
+    ]
+    assert marked == ["GET /chat"]
+
+
+@pytest.mark.parametrize("way", ["argument", "variable", "specified variable"])
+def test_in_ai_mode_only_ai_spans_go_and_make_one_tree(
+    pipeline: Make, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    variables = {"variable": ("OTEL_BRAINTRUST_SPANS", "AI")}
+    variables["specified variable"] = ("BRAINTRUST_FILTER_AI_SPANS", "true")
+    if way in variables:
+        monkeypatch.setenv(*variables[way])
+    made = pipeline(**({"spans": "ai"} if way == "argument" else {}))
+    serve_requests(made)
+    made.flush()
+    assert made.parents == {"chat": "0000000000000def"}
+    assert made.processor.ledger.filtered == 9
+
+
+def test_an_argument_goes_before_the_specified_variable(
+    pipeline: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINTRUST_FILTER_AI_SPANS", "true")
+    made = pipeline(spans="all")
+    serve_requests(made)
+    made.flush()
+    assert made.processor.ledger.sent == 10
+
+
+def test_where_a_span_goes_does_not_make_it_an_ai_span(pipeline: Make) -> None:
+    made = pipeline(spans="ai")
+    context = baggage.set_baggage("braintrust.parent", "project_id:p")
+    with made.tracer().start_as_current_span("plain", context=context):
+        made.tracer().start_span("own", attributes={"braintrust.parent": "project_id:q"}).end()
+        made.tracer().start_span("scored", attributes={"braintrust.scores": "{}"}).end()
+    made.flush()
+    assert made.parents == {"scored": None}
+    assert made.places == {"scored": "p"}
+
+
+def test_an_ai_parent_known_at_its_start_holds_nothing_back(pipeline: Make) -> None:
+    made = pipeline(spans="ai")
+    with made.tracer().start_as_current_span("agent", attributes={"gen_ai.agent.name": "a"}):
+        made.tracer().start_span("chat", attributes=CHAT).end()
+        assert made.processor.flush(10.0).sent == 1
+    made.flush()
+    assert made.parents == {"agent": None, "chat": "agent"}
+
+
+def test_a_parent_that_becomes_an_ai_span_keeps_its_children(pipeline: Make) -> None:
+    made = pipeline(spans="ai")
+    with made.tracer().start_as_current_span("outer"):  # noqa: SIM117  (the nesting is the trace)
+        with made.tracer().start_as_current_span("agent") as agent:
+            made.tracer().start_span("chat", attributes=CHAT).end()
+            assert made.processor.ledger.pending == 1
+            agent.set_attribute("gen_ai.agent.name", "a")
+    made.flush()
+    assert made.parents == {"agent": None, "chat": "agent"}
+
+
+def test_a_model_call_of_an_infrastructure_scope_goes(pipeline: Make) -> None:
+    made = pipeline()
+    scope = "opentelemetry.instrumentation.botocore.bedrock-runtime"
+    with made.tracer(HTTP).start_as_current_span("GET /chat"):
+        made.tracer(scope).start_span("chat claude", attributes=CHAT).end()
+        made.tracer(scope).start_span("S3.PutObject").end()
+    made.flush()
+    assert made.parents == {"GET /chat": None, "chat claude": "GET /chat"}
+
+
+def test_function_rules_and_mode_are_asked_in_this_order(pipeline: Make) -> None:
+    asked: list[str] = []
+
+    def judge(span: Any) -> bool | None:
+        asked.append(span.name)
+        return {"keep me": True, "drop me": False}.get(span.name)
+
+    made = pipeline(
+        span_filter=judge,
+        span_rules=[
+            "drop name=keep*; keep name=rule keeps; drop http.route=/a*",
+            Rule(keep=False, scope="noisy.*"),
+        ],
+    )
+    made.tracer(HTTP).start_span("keep me").end()
+    made.tracer().start_span("keep me not").end()
+    made.tracer().start_span("drop me").end()
+    made.tracer("noisy.library").start_span("rule keeps").end()
+    made.tracer("noisy.library").start_span("noise").end()
+    made.tracer().start_span("route", attributes={"http.route": "/admin"}).end()
+    made.tracer().start_span("other").end()
+    made.tracer(HTTP).start_span("GET /health").end()
+    made.flush()
+    assert made.parents == {"keep me": None, "rule keeps": None, "other": None}
+    assert len(asked) == 8
+
+
+def test_a_dropped_parent_is_passed_over_also_when_it_ends_last(pipeline: Make) -> None:
+    made = pipeline(span_rules="drop name=step *")
+    with made.tracer().start_as_current_span("root"):  # noqa: SIM117  (the nesting is the trace)
+        with made.tracer().start_as_current_span("step 1"):
+            with made.tracer().start_as_current_span("step 2"):
+                made.tracer().start_span("chat", attributes=CHAT).end()
+    made.flush()
+    assert made.parents == {"root": None, "chat": "root"}
+
+
+def test_what_waits_for_a_span_that_never_ends_goes_by_itself(pipeline: Make) -> None:
+    made = pipeline(spans="ai")
+    made.processor._passage._tree._hold_s = 0.2
+    session = made.tracer().start_span("session")
+    context = trace.set_span_in_context(session)
+    made.tracer().start_span("chat", context=context, attributes=CHAT).end()
+    deadline = time.monotonic() + 20
+    while not made.server.rows and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+    assert made.parents == {"chat": None}
+    session.end()
+
+
+def test_a_function_that_fails_keeps_the_span_and_is_told_once(
+    pipeline: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = pipeline(span_filter=lambda span: 1 / 0)
+    for name in ("a", "b", "c"):
+        made.tracer().start_span(name).end()
+    made.flush()
+    assert set(made.parents) == {"a", "b", "c"}
+    assert caplog.text.count("span_filter failed (ZeroDivisionError)") == 1
+
+
+def test_the_function_sees_the_span_as_it_was_made(pipeline: Make) -> None:
+    seen: list[dict[str, Any]] = []
+    made = pipeline(span_filter=lambda span: seen.append(dict(span.attributes)))
+    context = baggage.set_baggage("braintrust.parent", "project_id:p")
+    made.tracer().start_span("a", context=context, attributes={"k": 1}).end()
+    made.flush()
+    assert seen == [{"k": 1}]
+    assert made.places == {"a": "p"}
+
+
+def test_scopes_of_ones_own_can_be_infrastructure(pipeline: Make) -> None:
+    made = pipeline(infrastructure_scopes="acme.cache, acme.queue")
+    for scope in ("acme.cache.reads", "acme.queue", "acme.cached"):
+        made.tracer(scope).start_span(scope).end()
+    made.flush()
+    assert set(made.parents) == {"acme.cached"}
+
+
+def test_no_scope_of_models_agents_or_vector_databases_is_infrastructure() -> None:
+    names = (
+        "openai openai_v2 openai_agents anthropic langchain llamaindex bedrock vertexai cohere "
+        "google_genai google_generativeai groq mistralai ollama together replicate watsonx mcp "
+        "transformers sagemaker crewai agno haystack chromadb pinecone qdrant weaviate milvus "
+        "lancedb marqo writer voyageai alephalpha"
+    )
+    scopes = {f"opentelemetry.instrumentation.{name}" for name in names.split()}
+    assert not scopes & INFRASTRUCTURE_SCOPES
+    assert not any(each.startswith("openinference") for each in INFRASTRUCTURE_SCOPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("skip name=a", "neither keep nor drop"),
+        ("drop", "no condition"),
+        ("keep name", "'name' is no condition"),
+        ("keep =a", "'=a' is no condition"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_quoted(text: str, why: str) -> None:
+    with pytest.raises(RuleError, match=why):
+        read_rules(text)
+    with pytest.raises(SettingsError, match="span_rules"):
+        make_with_rules(text)
+
+
+def make_with_rules(text: str) -> None:
+    BraintrustSpanProcessor(api_key="sk-test-12345", span_rules=text)
+
+
+def test_a_sampled_span_under_an_unsampled_parent_is_told_once(
+    pipeline: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = pipeline()
+    made.provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+    made.provider.add_span_processor(made.processor)
+    for is_remote, name in ((True, "remote"), (False, "local")):
+        parent = SpanContext(0xABC, 0xDEF, is_remote=is_remote, trace_flags=TraceFlags(0))
+        context = trace.set_span_in_context(NonRecordingSpan(parent))
+        made.tracer().start_span(name, context=context).end()
+    made.flush()
+    assert made.parents == {"remote": "0000000000000def", "local": None}
+    assert caplog.text.count("parent is not") == 1
