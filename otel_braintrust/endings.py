@@ -9,12 +9,16 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 # These end the children they fork by os._exit, after their own list of finalizers, not atexit's.
 PROCESS_LIBRARIES = ("multiprocessing", "billiard")
 # What a SIGTERM waits for beyond the processors' own time, which they keep by themselves.
 GRACE_S = 1.0
+# How long an application's own end may be held up for what waits.
+FLUSH_ON_SIGTERM_S = 1.5
 
 
 class Leaver(Protocol):
@@ -27,6 +31,9 @@ class Leaver(Protocol):
     def leave(self) -> None:
         """Do what must be done before the process ends."""
 
+    def flush_quickly(self, timeout_s: float) -> None:
+        """Send what waits, in less time than given while the server fails."""
+
 
 class _Anchor:
     """Lives as long as the module, as the lists of callbacks of PROCESS_LIBRARIES ask."""
@@ -36,6 +43,7 @@ _anchor = _Anchor()
 _leavers: weakref.WeakSet[Any] = weakref.WeakSet()
 _known_libraries: set[str] = set()
 _is_registered = False
+_has_sigterm_come = False
 
 
 def hear_of_end(leaver: Leaver) -> None:
@@ -63,29 +71,62 @@ def hear_of_end(leaver: Leaver) -> None:
 
 
 def leave_on_sigterm() -> None:
-    """Let SIGTERM end the process as before, but only after every processor has left.
+    """Let SIGTERM do what it did before, but not end the process before what waits is sent.
 
-    Does nothing where SIGTERM is handled or ignored already, and outside the main thread.
+    Where nothing handles it, it ends the process after every processor has left. A handler of the
+    application's is called first; uvicorn's, for one, lets the process be killed in the end, after
+    no time for anything, so what waits is sent as soon as the signal comes. Outside the main thread
+    and where SIGTERM is ignored this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+    elif callable(handler) and handler is not _terminate and not isinstance(handler, _Relay):
+        signal.signal(signal.SIGTERM, _Relay(handler))
+
+
+def is_ending() -> bool:
+    """Tell whether SIGTERM has come, so that nothing should wait for a better moment."""
+    return _has_sigterm_come
+
+
+class _Relay:
+    """A handler that calls the one before it, and then has what waits sent."""
+
+    def __init__(self, handler: Callable[[int, Any], Any]) -> None:
+        self._handler = handler
+
+    def __call__(self, number: int, frame: Any) -> None:
+        global _has_sigterm_come
+        _has_sigterm_come = True
+        self._handler(number, frame)
+        _in_thread(_send_all, FLUSH_ON_SIGTERM_S)
 
 
 def _terminate(number: int, frame: Any) -> None:  # noqa: ARG001
-    # In a thread of its own: whatever lock the interrupted code holds can then delay the end, and
-    # not prevent it.
-    thread = threading.Thread(target=_leave_all, name="otel-braintrust-end", daemon=True)
     longest_s = max((each.exit_timeout_s for each in list(_leavers)), default=0.0)
-    try:
-        thread.start()
-        thread.join(longest_s + GRACE_S)
-    except RuntimeError:  # the interpreter is ending already
-        pass
+    _in_thread(_leave_all, longest_s + GRACE_S)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     time.sleep(GRACE_S)  # a signal may reach the process a moment later
+
+
+def _in_thread(target: Callable[[], None], timeout_s: float) -> None:
+    """Call a function in a thread of its own, and wait for its end for some time.
+
+    Whatever lock the interrupted code holds can then delay the end, and not prevent it.
+    """
+    thread = threading.Thread(target=target, name="otel-braintrust-end", daemon=True)
+    with suppress(RuntimeError):  # the interpreter is ending already
+        thread.start()
+        thread.join(timeout_s)
+
+
+def _send_all() -> None:
+    for leaver in list(_leavers):
+        leaver.flush_quickly(FLUSH_ON_SIGTERM_S)
 
 
 def _leave_all() -> None:

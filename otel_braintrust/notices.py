@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from otel_braintrust.accounts import Loss
-
-logger = logging.getLogger("otel_braintrust")
+from otel_braintrust.delivery.troubles import Troubles
 
 MAX_WAITING = 1000
 
@@ -24,13 +23,17 @@ class Notices:
     Args:
         on_drop: Called with each :class:`otel_braintrust.accounts.Loss`.
         on_error: Called with each error of a request.
+        troubles: Where it is told that a callback failed.
     """
 
     def __init__(
         self,
         on_drop: Callable[[Loss], object] | None = None,
         on_error: Callable[[Exception], object] | None = None,
+        *,
+        troubles: Troubles,
     ) -> None:
+        self._troubles = troubles
         self._on_drop = on_drop
         self._on_error = on_error
         self.reset_after_fork()
@@ -54,7 +57,8 @@ class Notices:
 
     def deliver(self) -> None:
         """Pass on the losses that wait."""
-        while self._waiting:
+        # Only what waits now: a callback whose own spans are lost must not keep us here for ever.
+        for _ in range(len(self._waiting)):
             with self._lock:
                 loss = self._waiting.popleft() if self._waiting else None
             if loss is not None and self._on_drop is not None:
@@ -70,7 +74,9 @@ class Notices:
         try:
             listener(what)
         except Exception as error:  # noqa: BLE001  (the application's own code)
-            logger.warning(
+            self._troubles.tell(
+                "callback",
+                logging.WARNING,
                 "%s failed (%s)",
                 getattr(listener, "__qualname__", "a callback"),
                 type(error).__name__,

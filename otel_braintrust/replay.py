@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.payloads import PayloadError, PayloadFile, mark_sent, payload_files
+from otel_braintrust.delivery.posting import Round
 from otel_braintrust.delivery.replaying import Replay
 from otel_braintrust.delivery.retrying import Backoff
 from otel_braintrust.delivery.sending import Sender
@@ -84,13 +86,13 @@ def replay_directory(
     try:
         if spool is not None:
             replay = Replay(spool, sender, settlement, ledger, troubles)
-            _replay_spool(replay, pause)
+            _replay_spool(replay, troubles, pause)
             result.waiting += spool.count()
         for each in payload_files(directory):
             if isinstance(each, PayloadError):
                 result.unreadable.append(str(each))
             else:
-                _replay_file(each, sender, ledger, result, pause)
+                _replay_file(each, sender, ledger, result, troubles, pause)
     finally:
         if spool is not None:
             spool.close()
@@ -113,11 +115,12 @@ def _open_spool(directory: Path, settings: Settings) -> Spool | None:
     )
 
 
-def _replay_spool(replay: Replay, pause: Callable[[float], object]) -> None:
+def _replay_spool(replay: Replay, troubles: Troubles, pause: Callable[[float], object]) -> None:
     failures = 0
     while not replay.empties and failures < MAX_FAILURES:
         round_ = replay.step(None)
         failures = 0 if round_.progress else failures + 1
+        _tell(troubles, round_)
         if round_.error is not None and failures < MAX_FAILURES:
             pause(max(0.0, replay.next_at - time.monotonic()))
         elif not round_.progress and not replay.empties:
@@ -130,6 +133,7 @@ def _replay_file(
     sender: Sender,
     ledger: Ledger,
     result: ReplayResult,
+    troubles: Troubles,
     pause: Callable[[float], object],
 ) -> None:
     try:
@@ -141,6 +145,7 @@ def _replay_file(
     backoff = Backoff()
     for failures in range(MAX_FAILURES):
         round_ = sender.attempt(waiting, None)
+        _tell(troubles, round_)
         waiting = [parcel for parcel in round_.waiting if not parcel.is_settled]
         if round_.error is None or not waiting:
             break
@@ -155,3 +160,9 @@ def _replay_file(
 def _parcel(row: dict[str, object], parent: str | None, ledger: Ledger) -> Parcel:
     destination = parse_parent(parent) if parent else GIVEN
     return Parcel(encode(row), destination, ledger.open(None))
+
+
+def _tell(troubles: Troubles, round_: Round) -> None:
+    if round_.error is not None:
+        kind = type(round_.error).__name__
+        troubles.tell(kind, logging.WARNING, "rows wait, for now: %s", round_.error)

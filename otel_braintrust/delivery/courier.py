@@ -150,7 +150,7 @@ class Courier:
         """
         watch = self._ledger.watch()
         if (watch.pending or self._waits_on_disk()) and not self._stopped:
-            failures, empties = self._hasten()
+            failures, empties = self.hasten()
             if not self._ensure_thread():
                 self._flush_inline(deadline)
             self._ledger.wait_until(lambda: watch.pending <= 0, deadline)
@@ -273,7 +273,7 @@ class Courier:
     def _waits_on_disk(self) -> bool:
         return self._replay is not None and self._ledger.counts.spooled > 0
 
-    def _hasten(self) -> tuple[int, int]:
+    def hasten(self) -> tuple[int, int]:
         """Have everything tried soon; how often the replay had failed and found nothing by then."""
         with self._changed:
             self._flush_wanted = True
