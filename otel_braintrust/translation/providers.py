@@ -124,6 +124,7 @@ NOT_PROVIDERS = frozenset(
         "microsoft.agent_framework",
         "agent_framework",
         "semantic_kernel",
+        "spring_ai",
         "haystack",
         "llamaindex",
         "llama_index",

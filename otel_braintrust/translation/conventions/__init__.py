@@ -27,8 +27,10 @@ from otel_braintrust.translation.conventions import (
     openinference,
     openllmetry,
     other_frameworks,
+    pipecat,
     pydantic_ai,
     pydantic_evals,
+    spring_ai,
     strands,
     vector_databases,
     vercel_ai,
@@ -65,6 +67,8 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
         crewai,
         laminar,
         livekit,
+        pipecat,
+        spring_ai,
         other_frameworks,
     )
 )

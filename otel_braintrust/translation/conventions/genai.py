@@ -55,13 +55,15 @@ OPERATIONS: Mapping[str, str | None] = (
             "fetch_response",
             "embeddings",
             "embedding",
+            "embed",
+            "llm_response",
             "rerank",
             "chat.completions",
             "text.completions",
         ],
         LLM,
     )
-    | dict.fromkeys(["execute_tool", "tool_call"], TOOL)
+    | dict.fromkeys(["execute_tool", "tool_call", "llm_tool_call", "llm_tool_result"], TOOL)
     | dict.fromkeys(
         [
             "invoke_agent",
@@ -102,6 +104,9 @@ OPERATIONS: Mapping[str, str | None] = (
             "create_memory_store",
             "delete_memory_store",
             "message.send",
+            "tts",
+            "stt",
+            "llm_setup",
         ],
         FUNCTION,
     )

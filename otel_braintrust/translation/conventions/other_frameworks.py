@@ -57,6 +57,13 @@ def _embedding_inputs(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
+def _genkit_name(reading: Reading, key: str, value: Any) -> bool:
+    """Name the model of a Genkit model action; other actions have names of their own."""
+    if reading.span.attributes.get("genkit:metadata:subtype") in ("model", "embedder"):
+        reading.suggest("request_model", 70, key, value)
+    return False
+
+
 CONVENTION = Convention(
     name="other_frameworks",
     keys={
@@ -71,9 +78,11 @@ CONVENTION = Convention(
         "genkit:metadata:subtype": rules.kind(GENKIT, 82),
         "genkit:input": rules.content("input", DUMP, "framework", homes=_ALL),
         "genkit:output": rules.content("output", DUMP, "framework", homes=_ALL),
+        "genkit:name": _genkit_name,
         "genkit:sessionId": rules.named("session_id", 83, keep=True),
         "span.type": rules.kind(VOLTAGENT, 84),
         "entity.type": rules.kind(VOLTAGENT, 85),
+        "llm.model": rules.named("request_model", 60),
         "agent.messages": rules.content("input", FRAMEWORK, "payload", homes=_ALL, order=3),
         "llm.messages": rules.content("input", FRAMEWORK, "payload", homes=_ALL, order=4),
         "usage.prompt_tokens": rules.count("payload", PROMPT),
