@@ -119,6 +119,11 @@ def _metadata(reading: Reading, name: str, value: Any) -> None:
     reading.own.setdefault("metadata", {}).setdefault(name, decode_container(value))
 
 
+def _said_metadata(reading: Reading, name: str, value: Any) -> None:
+    """A member of an object, whose JSON tells texts from structures already."""
+    reading.own.setdefault("metadata", {}).setdefault(name, value)
+
+
 def _metric(reading: Reading, name: str, value: Any) -> None:
     number = _number(value)
     if number is None:
@@ -203,7 +208,7 @@ CONVENTION = Convention(
         "braintrust.output": _plain("output"),
         "braintrust.expected": _plain("expected"),
         "braintrust.error": _error,
-        "braintrust.metadata": _object(_metadata),
+        "braintrust.metadata": _object(_said_metadata),
         "braintrust.metrics": _object(_metric),
         "braintrust.scores": _object(_score),
         "braintrust.span_attributes": _object(_span_attribute),
