@@ -82,9 +82,15 @@ def stamp(span: Any, parent_context: Context | None) -> None:
 def apply(span: Span, stamp: Mapping[str, Any]) -> None:
     """Write a stamp on a span that starts; what the span says itself goes before it."""
     existing = getattr(span, "attributes", None) or {}
+    for name, value in (stamp.get("metadata") or {}).items():
+        # Apart from what the span's own library may write as a whole, which goes before it.
+        key = f"{ATTRIBUTE_BY_FIELD['metadata']}.{name}"
+        if key not in existing:
+            is_plain = isinstance(value, (str, bool, int, float))
+            span.set_attribute(key, value if is_plain else json_text(value))
     for field, value in stamp.items():
-        key = _KEY_BY_FIELD.get(field)
-        if key is None or field == "tags":
+        key = _KEY_BY_FIELD.get(field, "")
+        if not key or field in ("metadata", "tags"):
             continue
         said = existing.get(key)
         if said is None:

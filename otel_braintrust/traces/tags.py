@@ -9,6 +9,8 @@ from typing import Any
 def raise_tags(rows: Sequence[dict[str, Any]]) -> None:
     """Move the tags of rows that are no roots: to the root above, if it is here, else to metadata.
 
+    What ended after the root came too late for it; that must not depend on which batch it is in.
+
     Args:
         rows: The rows of one batch or file, which are changed.
     """
@@ -18,7 +20,7 @@ def raise_tags(rows: Sequence[dict[str, Any]]) -> None:
             continue
         tags = row.pop("tags")
         root = _root_of(row, by_span)
-        if root is not None:
+        if root is not None and _end_of(row) <= _end_of(root):
             root["tags"] = _united(root.get("tags") or (), tags)
         else:
             metadata = row.setdefault("metadata", {})
@@ -36,6 +38,11 @@ def _root_of(row: dict[str, Any], by_span: Mapping[Any, dict[str, Any]]) -> dict
         seen.add(parent)
         row = above
     return row
+
+
+def _end_of(row: dict[str, Any]) -> float:
+    end = (row.get("metrics") or {}).get("end")
+    return end if isinstance(end, (int, float)) else float("inf")
 
 
 def _listed(value: Any) -> list[Any]:

@@ -120,8 +120,11 @@ def _metadata(reading: Reading, name: str, value: Any) -> None:
 
 
 def _said_metadata(reading: Reading, name: str, value: Any) -> None:
-    """A member of an object, whose JSON tells texts from structures already."""
-    reading.own.setdefault("metadata", {}).setdefault(name, value)
+    """A member of an object, whose JSON tells texts from structures already.
+
+    It goes before an attribute of its own, which is how a block around a span gives it metadata.
+    """
+    reading.own.setdefault("metadata", {})[name] = value
 
 
 def _metric(reading: Reading, name: str, value: Any) -> None:
