@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +152,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._book.on_settled = self._undelivered.note_settled
         self._followers: Followers | None = None
         self._closed = False
+        self._start_mark = f"_otel_braintrust_start_{id(self)}"
+        self._end_mark = f"_otel_braintrust_end_{id(self)}"
         self._exit_deadline: float | None = None
         serverless = self.settings.serverless
         self._is_serverless = bool(platform_of(os.environ)) if serverless is None else serverless
@@ -213,6 +216,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         if self._exporter.courier is None or self._closed:
             return
         try:
+            if _is_known(span, self._start_mark):
+                return
             is_stamped = stamps.on_start(span, parent_context)
             self._passage.on_start(span, parent_context, STAMPS if is_stamped else ())
             self._undelivered.note_start(span.context.span_id)
@@ -224,6 +229,8 @@ class BraintrustSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Enter the span in the ledger and queue it; never waits, never raises."""
         try:
+            if _is_known(span, self._end_mark):
+                return
             if span.context is not None:
                 stamps.on_end(span)
             if span.context is None or not span.context.trace_flags.sampled:
@@ -381,3 +388,12 @@ class BraintrustSpanProcessor(SpanProcessor):
             "a span could not be taken: %s; please report it",
             type(error).__name__,
         )
+
+
+def _is_known(span: object, mark: str) -> bool:
+    """Tell whether this processor has seen this span before: an application may add it twice."""
+    if getattr(span, mark, False):
+        return True
+    with suppress(AttributeError):
+        setattr(span, mark, True)
+    return False

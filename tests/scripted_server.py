@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+DELAYS_S = {"hang then ok": 1.0, "slow": 0.1}
+
+
 @dataclass
 class Answer:
     """One scripted answer to a request."""
@@ -27,7 +30,8 @@ class Answer:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     # "": answer at once; "hang": never; "drip": a byte at a time; "half": break off in the body;
-    # "reset": reset the connection after the request; "hang then ok": keep the rows, answer late.
+    # "reset": reset the connection after the request; "hang then ok" or "slow": rows are kept, but
+    # the answer is late.
     manner: str = ""
 
 
@@ -175,8 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
         server.requests.append(request)
         answer = self._answer(request)
         manner = answer.manner
-        if manner == "hang then ok":
-            server.closing.wait(1.0)
+        if manner in DELAYS_S:
+            server.closing.wait(DELAYS_S[manner])
         if manner == "hang":
             server.closing.wait()
             self.close_connection = True
@@ -190,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         if request.path == server.scripted_path:
             answer = server.script.popleft() if server.script else server.always
             takes_rows = request.path == "/logs3" and (
-                answer is None or answer.manner in ("hang then ok", "half")
+                answer is None or answer.manner in ("hang then ok", "slow", "half")
             )
             if answer is not None and not takes_rows:
                 return answer

@@ -40,7 +40,11 @@ def run(tmp_path: Path, server: ScriptedServer) -> Callable[..., Ended]:
     """Run a script with a key and the server's address in its environment."""
 
     def run_script(
-        script: str, *, command: tuple[str, ...] = (sys.executable,), **variables: str
+        script: str,
+        *,
+        command: tuple[str, ...] = (sys.executable,),
+        timeout_s: float = 60.0,
+        **variables: str,
     ) -> Ended:
         path = tmp_path / "app.py"
         path.write_text(textwrap.dedent(script))
@@ -63,7 +67,7 @@ def run(tmp_path: Path, server: ScriptedServer) -> Callable[..., Ended]:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)

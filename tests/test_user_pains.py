@@ -1,0 +1,236 @@
+"""What users of such software complain of most, one test for each complaint.
+
+Several are tested at length elsewhere; here each stands once by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from otel_braintrust import BraintrustClient, BraintrustSpanProcessor, attributes, configure
+from otel_braintrust.local.server import LocalServer
+from tests.scripted_server import Answer, ScriptedServer
+
+KEY = "sk-secret-key-of-the-tests-42"
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def processor(server: ScriptedServer) -> Iterator[Callable[..., BraintrustSpanProcessor]]:
+    made: list[BraintrustSpanProcessor] = []
+
+    def make(**options: Any) -> BraintrustSpanProcessor:
+        arguments = {"api_key": KEY, "app_url": server.url, "project": "pains", **options}
+        made.append(BraintrustSpanProcessor(**arguments))
+        return made[-1]
+
+    yield make
+    server.stop()
+    for each in made:
+        each.shutdown(timeout_millis=0)
+
+
+def provider_with(*processors: Any) -> TracerProvider:
+    provider = TracerProvider(shutdown_on_exit=False)
+    for each in processors:
+        provider.add_span_processor(each)
+    return provider
+
+
+def test_importing_starts_no_thread_opens_no_socket_and_touches_no_global() -> None:
+    script = """
+import atexit, socket, sys, threading
+registered = []
+atexit.register = lambda *a, **k: registered.append(a)
+class Socket(socket.socket):
+    def __init__(self, *a, **k): sys.exit("a socket was opened")
+socket.socket = Socket
+import otel_braintrust
+from opentelemetry import trace
+assert threading.active_count() == 1, threading.enumerate()
+ours = [each for each, *_ in registered if each.__module__.startswith("otel_braintrust")]
+assert not ours, ours
+assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_beside_another_vendors_exporter_both_get_every_span_in_either_order(
+    server: ScriptedServer, processor: Callable[..., Any], ours_first: bool
+) -> None:
+    theirs = InMemorySpanExporter()
+    both: list[Any] = [processor(), SimpleSpanProcessor(theirs)]
+    provider = provider_with(*(both if ours_first else both[::-1]))
+    for _ in range(3):
+        provider.get_tracer("t").start_span("work").end()
+    ours = both[0]
+    assert ours.flush(5.0).sent == 3
+    assert len(theirs.get_finished_spans()) == 3
+    # What we stamp is for our rows, and no one else's business.
+    assert all(not span.attributes for span in theirs.get_finished_spans())
+
+
+def test_a_processor_that_is_added_twice_is_one_processor(
+    server: ScriptedServer, processor: Callable[..., Any]
+) -> None:
+    ours = processor()
+    provider = provider_with(ours, ours)
+    for _ in range(3):
+        provider.get_tracer("t").start_span("work").end()
+    assert ours.flush(5.0).sent == 3
+    assert (ours.ledger.ended, len(server.arrivals)) == (3, 3)
+
+
+def test_configuring_twice_is_one_processor(server: ScriptedServer) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    first = configure(api_key=KEY, app_url=server.url, tracer_provider=provider)
+    assert configure(api_key=KEY, app_url=server.url, tracer_provider=provider) is first
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("fault", ["gone", "hung", "503"])
+def test_ending_a_span_takes_no_time_when_the_server_is_down(
+    server: ScriptedServer, processor: Callable[..., Any], fault: str
+) -> None:
+    server.always = {"hung": Answer(manner="hang"), "503": Answer(503)}.get(fault)
+    if fault == "gone":
+        server.stop()
+    ours = processor()
+    memory = InMemorySpanExporter()
+    provider = provider_with(SimpleSpanProcessor(memory))
+    for number in range(3000):
+        provider.get_tracer("t").start_span("work", attributes={"number": number}).end()
+    delays = []
+    for span in memory.get_finished_spans():
+        begin = time.perf_counter()
+        ours.on_end(span)
+        delays.append(time.perf_counter() - begin)
+    assert statistics.median(delays) < 50e-6
+
+
+def test_flushing_tells_the_truth_and_keeps_its_time(
+    server: ScriptedServer, processor: Callable[..., Any]
+) -> None:
+    server.always = Answer(manner="hang")
+    ours = processor()
+    provider = provider_with(ours)
+    provider.get_tracer("t").start_span("work").end()
+    begin = time.monotonic()
+    assert provider.force_flush(200) is False
+    assert time.monotonic() - begin < 0.7
+
+
+ODD_VALUES: dict[str, Any] = {
+    "lone surrogate": "\ud800",
+    "not a number": float("nan"),
+    "infinity": float("-inf"),
+    "bytes": b"\xff\x00",
+    "huge integer": 2**200,
+    "ten megabytes": "x" * 10_000_000,
+    "nested JSON": json.dumps({"a": json.dumps({"b": json.dumps([1] * 100)})}),
+    "deep JSON": "[" * 900 + "]" * 900,
+    "nul": "a\x00b",
+    "mixed": [1, 2, 3],
+}
+
+
+@pytest.mark.parametrize("name", ODD_VALUES)
+def test_an_odd_value_costs_neither_its_row_nor_the_batch(
+    server: ScriptedServer, processor: Callable[..., Any], name: str
+) -> None:
+    server.told_max_bytes = server.max_body_bytes = 6 * 1024 * 1024
+    server.overflow_method = "PUT"
+    ours = processor()
+    tracer = provider_with(ours).get_tracer("t")
+    tracer.start_span("before").end()
+    for key in ("odd", "gen_ai.input.messages", "braintrust.metadata"):
+        tracer.start_span("odd", attributes={key: ODD_VALUES[name]}).end()
+    tracer.start_span("after").end()
+    assert ours.flush(10.0).sent == 5
+    assert len(server.rows) == 5
+
+
+def test_the_id_of_a_row_is_the_spans_and_feedback_by_it_hits_the_row() -> None:
+    with LocalServer() as local:
+        options = {"api_key": local.api_key, "app_url": local.url, "api_url": local.url}
+        ours = BraintrustSpanProcessor(project="pains", **options)
+        span = provider_with(ours).get_tracer("t").start_span("work")
+        span.end()
+        assert ours.flush(5.0).sent == 1
+        row_id = format(span.get_span_context().span_id, "016x")
+        with BraintrustClient(**options) as client:
+            project_id = client.project_id("pains")
+            client.feedback(project_id, [{"id": row_id, "rating": 5}])
+        [row] = local.rows("pains")
+        assert row["id"] == row_id
+        assert row["scores"]
+        ours.shutdown()
+
+
+def test_without_a_key_there_is_one_warning_and_nothing_else(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("BRAINTRUST_API_KEY", raising=False)
+    ours = BraintrustSpanProcessor(app_url=server.url)
+    provider_with(ours).get_tracer("t").start_span("work").end()
+    ours.flush(1.0)
+    ours.shutdown()
+    assert [each.levelno for each in caplog.records] == [logging.WARNING]
+    assert "BRAINTRUST_API_KEY" in caplog.text
+    assert server.requests == []
+
+
+def test_a_wrong_key_is_one_error_that_names_the_address_and_the_ends_of_the_key(
+    server: ScriptedServer, processor: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    server.always = Answer(401)
+    ours = processor()
+    tracer = provider_with(ours).get_tracer("t")
+    for _ in range(3):
+        tracer.start_span("work").end()
+        ours.flush(5.0)
+    [error] = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert server.url in error.getMessage()
+    assert "sk...42" in error.getMessage()
+    assert KEY not in caplog.text
+
+
+def test_an_async_generator_that_is_closed_early_logs_nothing(
+    server: ScriptedServer, processor: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    tracer = provider_with(processor()).get_tracer("t")
+
+    async def answers() -> AsyncIterator[int]:
+        with attributes(session_id="s1"):
+            for number in range(10):
+                tracer.start_span("part").end()
+                yield number
+
+    async def read_one() -> None:
+        async for _ in answers():
+            break
+
+    asyncio.run(read_one())
+    assert "detach" not in caplog.text
