@@ -79,7 +79,13 @@ def test_any_value_can_be_logged(process: Process) -> None:
     circle.append(circle)
     with start_span("odd") as span:
         span.log(
-            input={1: {2, 2}, "nan": math.nan, "bytes": b"\xff", "big": 2**70, "user": UserDict(a=1)},
+            input={
+                1: {2},
+                "nan": math.nan,
+                "bytes": b"\xff",
+                "big": 2**70,
+                "user": UserDict(a=1),
+            },
             output=[Point(1), Angry(), circle, "\ud800"],
         )
 
@@ -135,9 +141,8 @@ def test_a_span_by_hand_lives_across_callbacks_and_threads(process: Process) -> 
     assert not current_span().is_recording()
 
     def on_output() -> None:
-        with span.start_span("step"):
-            with start_span("inner"):
-                pass
+        with span.start_span("step"), start_span("inner"):
+            pass
         span.log(output="a")
 
     thread = threading.Thread(target=on_output)
@@ -159,12 +164,14 @@ def test_attributes_stamp_every_span_beneath_them(process: Process) -> None:
             span.set_attribute("braintrust.metadata", '{"plan":"own"}')
 
     async def main() -> None:
-        with start_span("root"):
-            with attributes(user_id="u1", metadata={"plan": "free"}, tags=["beta"]):
-                with attributes(session_id="s1", metadata={"plan": "paid"}, tags=["eu"]):
-                    await asyncio.gather(child("one"), child("two"))
-                    with start_span("mine", metadata={"user_id": "other"}):
-                        pass
+        with (
+            start_span("root"),
+            attributes(user_id="u1", metadata={"plan": "free"}, tags=["beta"]),
+            attributes(session_id="s1", metadata={"plan": "paid"}, tags=["eu"]),
+        ):
+            await asyncio.gather(child("one"), child("two"))
+            with start_span("mine", metadata={"user_id": "other"}):
+                pass
 
     asyncio.run(main())
     rows = process.rows()
@@ -214,10 +221,13 @@ def test_a_pool_carries_the_context_to_its_threads(process: Process) -> None:
         with start_span(f"work {number}"):
             return number
 
-    with start_span("root"), attributes(user_id="u1"):
-        with TracedThreadPoolExecutor(max_workers=2) as pool:
-            assert list(pool.map(work, range(2))) == [0, 1]
-            assert pool.submit(work, number=2).result() == 2
+    with (
+        start_span("root"),
+        attributes(user_id="u1"),
+        TracedThreadPoolExecutor(max_workers=2) as pool,
+    ):
+        assert list(pool.map(work, range(2))) == [0, 1]
+        assert pool.submit(work, number=2).result() == 2
     rows = process.rows()
     for number in range(3):
         assert rows[f"work {number}"]["span_parents"] == [rows["root"]["span_id"]]
