@@ -9,7 +9,7 @@ from typing import Any
 from otel_braintrust.traces.assembler import AssembledSpan, TraceAssembler
 from otel_braintrust.translation.conventions import Dispatch
 from otel_braintrust.translation.explaining import explain, is_demoted
-from otel_braintrust.translation.explanation import DROPPED, Explanation, Fate
+from otel_braintrust.translation.explanation import DROPPED, Explanation, Fate, Origin
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.recording import Recorder
 from otel_braintrust.translation.span import LogEvent, SpanView
@@ -73,7 +73,15 @@ class ExplainingAssembler(TraceAssembler):
                 "demoted from llm to task: a call beneath it is billed, its own usage is "
                 "metadata.aggregated_usage"
             )
+        if row is not None and row.get("tags"):
+            _tell_risen_tags(told, recorded.reading)
         return told
+
+
+def _tell_risen_tags(told: Explanation, reading: Reading) -> None:
+    """Tell of tags on a root that its own attributes did not give."""
+    if not reading.tags:
+        told.fields.append(Origin("tags", ["tags of spans beneath it"]))
 
 
 def _unread(span: SpanView) -> Explanation:

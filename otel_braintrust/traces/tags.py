@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# What langchain-core's runnables tag their child runs with (`RunnableSequence`, `RunnableMap`).
+STEP_MARKS = ("seq:step:", "map:key:", "graph:step:")
+
 
 def raise_tags(rows: Sequence[dict[str, Any]]) -> None:
-    """Move the tags of rows that are no roots: to the root above, if it is here, else to metadata.
+    """Take the tags of rows that are no roots to their metadata, and up to the root if it is here.
 
     What ended after the root came too late for it; that must not depend on which batch it is in.
+    Marks that LangChain sets on each of its steps say nothing about the trace and do not rise.
 
     Args:
         rows: The rows of one batch or file, which are changed.
@@ -19,12 +23,12 @@ def raise_tags(rows: Sequence[dict[str, Any]]) -> None:
         if not row.get("tags") or not row.get("span_parents"):
             continue
         tags = row.pop("tags")
+        metadata = row.setdefault("metadata", {})
+        metadata["tags"] = _united(_listed(metadata.get("tags")), tags)
         root = _root_of(row, by_span)
-        if root is not None and _end_of(row) <= _end_of(root):
-            root["tags"] = _united(root.get("tags") or (), tags)
-        else:
-            metadata = row.setdefault("metadata", {})
-            metadata["tags"] = _united(_listed(metadata.get("tags")), tags)
+        rising = [tag for tag in tags if not tag.startswith(STEP_MARKS)]
+        if root is not None and rising and _end_of(row) <= _end_of(root):
+            root["tags"] = _united(root.get("tags") or (), rising)
 
 
 def _root_of(row: dict[str, Any], by_span: Mapping[Any, dict[str, Any]]) -> dict[str, Any] | None:

@@ -278,7 +278,7 @@ class Contests:
             ]
         for field in sorted(fields):
             for key in keys:
-                self.won(field, key, shared=run.kind == "step" or field == "tags")
+                self.won(field, key, shared=run.kind == "step" or field.endswith("tags"))
             if run.kind == "event":
                 self._event_won(field, run)
             elif not keys:
@@ -290,6 +290,8 @@ class Contests:
         if field is None or field == DESTINATION:
             return field
         field = field.format(name=name)
+        if field == "tags" and self.row.get("span_parents"):
+            field = "metadata.tags"  # Braintrust takes tags on roots only
         if self.has(field):
             return field
         if field.startswith("metadata.") and name in self.aside:
