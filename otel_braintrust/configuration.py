@@ -13,6 +13,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_braintrust.accounts import Counts, FlushResult
 from otel_braintrust.endings import leave_on_sigterm
+from otel_braintrust.instruments import set_content_switches, switch_on, tell_of_doubles
+from otel_braintrust.latecomers import follow
 from otel_braintrust.logs import BraintrustLogRecordProcessor, LogJoin
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.settings import Settings
@@ -21,7 +23,8 @@ from otel_braintrust.translation.conventions.rules import Convention
 logger = logging.getLogger("otel_braintrust")
 
 _lock = threading.RLock()
-_configured: weakref.WeakKeyDictionary[Any, BraintrustSpanProcessor] = weakref.WeakKeyDictionary()
+# By identity, because other vendors' providers need not be hashable.
+_configured: list[tuple[weakref.ref[Any], BraintrustSpanProcessor]] = []
 # flush() and ledger() mean the processor that was configured last.
 _latest: BraintrustSpanProcessor | None = None
 
@@ -44,6 +47,7 @@ def configure(
     logger_provider: Any = None,
     spans: str | None = None,
     conventions: Sequence[Convention] = (),
+    instrument: bool = False,
     **options: Any,
 ) -> BraintrustSpanProcessor:
     """Send the spans of this process to Braintrust.
@@ -67,6 +71,7 @@ def configure(
             :class:`otel_braintrust.selection.Selection`. Default ``OTEL_BRAINTRUST_SPANS``, else
             ``"ai"`` with ``BRAINTRUST_FILTER_AI_SPANS``, else ``"app"``.
         conventions: Dialects of your own, see :mod:`otel_braintrust.conventions`.
+        instrument: Switch on every installed instrumentation; the log says which.
         options: Any other option of :data:`otel_braintrust.settings.OPTIONS`.
 
     Raises:
@@ -97,16 +102,26 @@ def configure(
         provider, is_new = _provider_to_use(tracer_provider)
         _latest = known = _processor_on(provider)
         if known is not None and (known.is_active or not _finds_key(api_key)):
+            if instrument:
+                _instrument(known, provider)
             return known
         _latest = processor = BraintrustSpanProcessor(**arguments)
         if hasattr(provider, "add_span_processor"):
             provider.add_span_processor(processor)
-            _configured[provider] = processor
+            _note_configured(provider, processor)
+            if is_new:
+                follow(processor)
             _join_logs(processor, provider, logger_provider, make=is_new)
             if processor.is_active and processor.settings.handle_sigterm:
                 leave_on_sigterm()
         else:
             logger.error(NO_PLACE.format(kind=type(provider).__name__))
+        if processor.settings.capture_content is not None:
+            set_content_switches(processor.settings.capture_content)
+        if instrument:
+            _instrument(processor, provider)
+        elif processor.is_active:
+            tell_of_doubles()
         return processor
 
 
@@ -146,7 +161,8 @@ def _provider_to_use(given: Any) -> tuple[Any, bool]:
 def _processor_on(provider: Any) -> BraintrustSpanProcessor | None:
     """The processor of ours that a provider has, added by us or by the application itself."""
     multiple = getattr(provider, "_active_span_processor", None)
-    candidates = [_configured.get(provider), *getattr(multiple, "_span_processors", ())]
+    ours = [processor for known, processor in _configured if known() is provider]
+    candidates = [*ours, *getattr(multiple, "_span_processors", ())]
     found = [
         each
         for each in candidates
@@ -154,6 +170,17 @@ def _processor_on(provider: Any) -> BraintrustSpanProcessor | None:
     ]
     # One with a key counts more than one that had none when it was made.
     return max(found, key=lambda each: each.is_active, default=None)
+
+
+def _note_configured(provider: Any, processor: BraintrustSpanProcessor) -> None:
+    _configured[:] = [entry for entry in _configured if entry[0]() is not None]
+    _configured.append((weakref.ref(provider), processor))
+
+
+def _instrument(processor: BraintrustSpanProcessor, provider: Any) -> None:
+    if processor.is_active:
+        switch_on(provider)
+        tell_of_doubles()
 
 
 def _finds_key(api_key: str | None) -> bool:
