@@ -76,4 +76,4 @@ def _forget_oldest(spans: dict[int, None]) -> None:
     try:
         spans.pop(next(iter(spans)), None)
     except (StopIteration, RuntimeError):  # another thread was quicker
-        pass
+        return

@@ -153,7 +153,9 @@ class Followers:
         with self._changed:
             if self._thread is not None and self._thread.is_alive():
                 return True
-            thread = threading.Thread(target=self._work, name="otel-braintrust-changes", daemon=True)
+            thread = threading.Thread(
+                target=self._work, name="otel-braintrust-changes", daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is ending
@@ -271,5 +273,3 @@ class Followers:
             why,
             count=count,
         )
-
-
