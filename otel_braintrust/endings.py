@@ -141,6 +141,15 @@ def _prepare_child() -> None:
         if utilities is not None and name not in _known_libraries:
             _known_libraries.add(name)
             utilities.register_after_fork(_anchor, _finalizer_of(utilities))
+    # Celery's workers end by os._exit after a signal of Celery's own.
+    signals = sys.modules.get("celery.signals")
+    if signals is not None and "celery" not in _known_libraries:
+        _known_libraries.add("celery")
+        signals.worker_process_shutdown.connect(_leave_with_worker, weak=False)
+
+
+def _leave_with_worker(**kwargs: Any) -> None:  # noqa: ARG001
+    _leave_all()
 
 
 def _finalizer_of(utilities: Any) -> Any:

@@ -49,6 +49,7 @@ def launch(tmp_path: Path, server: ScriptedServer) -> Iterator[Callable[..., Any
                 "BRAINTRUST_API_KEY": KEY,
                 "BRAINTRUST_APP_URL": server.url,
                 "PYTHONPATH": str(tmp_path),
+                "OTEL_BSP_SCHEDULE_DELAY": "60000",  # so that only the end can have sent them
                 **variables,
             },
             stdout=subprocess.PIPE,
