@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry import trace
@@ -134,7 +137,12 @@ def flush(timeout_s: float = 30.0) -> FlushResult:
     Returns:
         The counts of the processor that was configured last; all zero when none was.
     """
-    return _latest.flush(timeout_s) if _latest is not None else FlushResult()
+    deadline = time.monotonic() + timeout_s
+    result = _latest.flush(timeout_s) if _latest is not None else FlushResult()
+    # Feedback and updates of a process that configured nothing; see otel_braintrust.feedback.
+    feedback = sys.modules.get("otel_braintrust.feedback")
+    waiting = feedback.flush_changes(deadline) if feedback is not None else 0
+    return replace(result, pending=result.pending + waiting) if waiting else result
 
 
 def ledger() -> Counts:
