@@ -29,48 +29,35 @@ class Kin:
         started_at: On the clock.
     """
 
-    __slots__ = (
-        "above",
-        "context",
-        "early",
-        "goes_here",
-        "is_counted",
-        "is_dropped",
-        "is_kept",
-        "keeps_beneath",
-        "key",
-        "parent",
-        "release_at",
-        "route",
-        "span",
-        "stamp",
-        "started_at",
-        "ticket",
-        "undecided",
-        "waiters",
-        "waits_for_beneath",
-    )
+    # Defaults on the class make a span's start cheap: most spans never have another value.
+    goes_here = True  # False: the user's function says that it goes elsewhere
+    is_kept = False
+    is_dropped = False
+    keeps_beneath = False  # a kept span is beneath it
+    undecided = 0  # children whose verdict is open
+    is_counted = False  # it is one of those of its parent
+    waits_for_beneath = False  # it ended and waits for their verdicts
+    waiters: list[Kin] | None = None  # kept spans that wait for its verdict
+    ticket: Any = None  # its ticket while it waits
+    release_at = 0.0  # when it waits no longer
+    stamp: Mapping[str, Any] | None = None  # attributes that the processor wrote on it
+    route: str | None = None  # where the user's function sends it
 
     def __init__(self, span: Any, early: Verdict, above: Kin | None, started_at: float) -> None:
+        context: SpanContext = span.context
         self.span = span
-        self.context: SpanContext = span.context
-        self.key = key_of(self.context)
+        self.context = context
+        self.key = (context.trace_id, context.span_id)
         self.parent: SpanContext | None = span.parent
         self.early = early
-        self.goes_here = True  # False: the user's function says that it goes elsewhere
         self.above = above
         self.started_at = started_at
-        self.is_kept = False
-        self.is_dropped = False
-        self.keeps_beneath = False  # a kept span is beneath it
-        self.undecided = 0  # children whose verdict is open
-        self.is_counted = False  # it is one of those of its parent
-        self.waits_for_beneath = False  # it ended and waits for their verdicts
-        self.waiters: list[Kin] = []  # kept spans that wait for its verdict
-        self.ticket: Any = None  # its ticket while it waits
-        self.release_at = 0.0  # when it waits no longer
-        self.stamp: Mapping[str, Any] | None = None  # attributes that the processor wrote on it
-        self.route: str | None = None  # where the user's function sends it
+
+    def let_wait(self, kin: Kin) -> None:
+        """Note a kept span that waits for this one's verdict."""
+        if self.waiters is None:
+            self.waiters = []
+        self.waiters.append(kin)
 
     @property
     def is_decided(self) -> bool:

@@ -129,8 +129,8 @@ class Reparenting:
         """
         key = key_of(span.context)
         kin = self._open.get(key)
-        if kin is not None and kin.early is DROP:
-            verdict = DROP
+        if kin is not None and (kin.early is KEEP or kin.early is DROP):
+            verdict = kin.early
         else:
             made = span if kin is None or kin.stamp is None else as_made(span, kin.stamp)
             verdict = self._judge.final(made)
@@ -231,8 +231,8 @@ class Reparenting:
         return True
 
     def _release_waiters(self, kin: Kin, ready: list[Any]) -> None:
-        waiters, kin.waiters = kin.waiters, []
-        for waiter in waiters:
+        waiters, kin.waiters = kin.waiters, None
+        for waiter in waiters or ():
             if waiter.ticket is not None:
                 self._send(waiter, ready)
 
@@ -245,7 +245,7 @@ class Reparenting:
         while above is not None and not above.is_kept:
             if not above.is_dropped and not now:
                 if not self._will_be_kept(above):
-                    above.waiters.append(kin)
+                    above.let_wait(kin)
                     self._hold(kin)
                     return
                 self._mark_above(above, ready)
