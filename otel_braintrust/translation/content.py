@@ -12,6 +12,7 @@ from typing import Any
 from otel_braintrust.translation import embeddings, parts
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import (
+    as_list,
     decode,
     decode_container,
     is_cut_short,
@@ -160,7 +161,7 @@ def richness(messages: Any) -> tuple[int, int, int]:
         message = item.get("message", item) if isinstance(item, Mapping) else {}
         content = message.get("content") if isinstance(message, Mapping) else None
         texts += not is_placeholder(content) or bool(message.get("tool_calls"))
-        made = message.get("tool_calls") or ()
+        made = as_list(message.get("tool_calls")) or ()
         calls += 2 * len(made) + (message.get("role") == "tool")
         calls += sum(bool(call.get("id")) for call in made if isinstance(call, Mapping))
         calls += bool(message.get("tool_call_id"))
@@ -448,7 +449,7 @@ def _said_by(item: Any) -> Any:
         return message
     calls = [
         (call.get("id"), function.get("name"), decode(function.get("arguments")))
-        for call in message.get("tool_calls") or ()
+        for call in as_list(message.get("tool_calls")) or ()
         if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping)
     ]
     return message.get("role"), message.get("content") or None, calls, message.get("tool_call_id")

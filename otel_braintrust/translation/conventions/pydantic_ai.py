@@ -81,7 +81,7 @@ def _one_turn(messages: list[Any]) -> dict[str, Any]:
     contents = [m["content"] for m in messages if m.get("content") and not m.get("data")]
     thoughts = [m["data"] for m in messages if isinstance(m.get("data"), Mapping)]
     texts = [{"type": "text", "text": text} for text in contents if isinstance(text, str)]
-    calls = [call for m in messages for call in m.get("tool_calls") or ()]
+    calls = [call for m in messages for call in as_list(m.get("tool_calls")) or ()]
     turn: dict[str, Any] = {"role": "assistant", "content": [*thoughts, *texts] or None}
     return {**turn, "tool_calls": calls} if calls else turn
 
