@@ -253,7 +253,7 @@ class Reparenting:
                 above.is_kept = True
                 self._release_waiters(above, ready)
                 break
-            above, last = above.above, above
+            last, above = above, above.above
         kin.ticket = None
         self._held.pop(kin.key, None)
         parent = above.context if above is not None else last.parent_that_arrives
