@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import time
 import uuid
@@ -33,6 +34,7 @@ SOURCES = ("app", "api", "external")
 
 _lock = threading.Lock()
 _followers_of_settings: Followers | None = None
+_has_told_of_no_key = False
 
 
 class _Target:
@@ -43,11 +45,13 @@ class _Target:
         if isinstance(target, str):
             self._read(target)
         else:
-            self.slug = slug_of(target)
-            if self.slug is None:
-                self.row_id = ""
+            span = trace.get_current_span() if target is None else target
+            # A span that the sampler left out has no row, and shall not get one by feedback.
+            is_sampled = span.get_span_context().trace_flags.sampled
+            self.slug = slug_of(target) if is_sampled else None
+            self.row_id = (self.slug.row_id or "") if self.slug is not None else ""
+            if not self.row_id:
                 return
-            self.row_id = self.slug.row_id or ""
         self.destination = self._destination(parent)
 
     def _read(self, text: str) -> None:
@@ -136,6 +140,7 @@ def log_feedback(
                 **audit,
             }
         )
+    _keep_trace(row.slug)
     _send([Change(each, row.row_id, row.destination) for each in rows])
 
 
@@ -264,6 +269,13 @@ def _told(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**given, "error": repr(error)} if isinstance(error, BaseException) else given
 
 
+def _keep_trace(slug: Slug | None) -> None:
+    """Have tail sampling keep a trace of this process that somebody speaks of."""
+    processor = latest_processor()
+    if processor is not None and slug is not None and slug.hex_ids is not None:
+        processor.keep_trace(int(slug.hex_ids[0], 16))
+
+
 def _send(changes: list[Change]) -> None:
     followers = _followers()
     if followers is not None:
@@ -283,12 +295,17 @@ def _followers() -> Followers | None:
 
 
 def _new_followers() -> Followers | None:
+    global _has_told_of_no_key
     settings = Settings.resolve()
     if not settings.api_key:
-        logger.warning("no Braintrust API key, so no feedback is sent; set %s", KEY_SOURCES)
+        if not _has_told_of_no_key:
+            _has_told_of_no_key = True
+            logger.warning("no Braintrust API key, so no feedback is sent; set %s", KEY_SOURCES)
         return None
     followers = new_followers(settings, settings.api_key, Undelivered(), Troubles())
     atexit.register(lambda: followers.stop(time.monotonic() + settings.exit_timeout_s))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=followers.renew_after_fork)
     return followers
 
 
