@@ -28,10 +28,10 @@ class Alarm:
 
     def wake(self) -> None:
         """See that it rings; where no thread can start any more, what waits goes with a flush."""
-        if self._thread is not None or self._stopping.is_set():
+        if self._is_awake() or self._stopping.is_set():
             return
         with self._lock:
-            if self._thread is not None:
+            if self._is_awake():  # another thread was faster
                 return
             thread = threading.Thread(target=self._work, name="otel-braintrust-alarm", daemon=True)
             try:
@@ -43,6 +43,9 @@ class Alarm:
     def stop(self) -> None:
         """Ring no more."""
         self._stopping.set()
+
+    def _is_awake(self) -> bool:
+        return self._thread is not None
 
     def _work(self) -> None:
         while not self._stopping.is_set():
