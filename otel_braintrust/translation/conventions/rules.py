@@ -60,7 +60,7 @@ def kind(types: Mapping[str, str | None], rank: int, *, keep: bool = True) -> Ru
 
     Args:
         types: value (lower case) to Braintrust span type; None for "no opinion".
-        rank: which source is believed first (mapping.md section 3).
+        rank: which source is believed first.
         keep: also keep the attribute.
     """
 
