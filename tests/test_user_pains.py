@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_braintrust import BraintrustClient, BraintrustSpanProcessor, attributes, configure
+from otel_braintrust import BraintrustClient, BraintrustSpanProcessor, attributes, configure, log
 from otel_braintrust.local.server import LocalServer
 from tests.scripted_server import Answer, ScriptedServer
 
@@ -171,6 +172,45 @@ def test_an_odd_value_costs_neither_its_row_nor_the_batch(
     tracer.start_span("after").end()
     assert ours.flush(10.0).sent == 5
     assert len(server.rows) == 5
+
+
+@pytest.fixture
+def local() -> Iterator[LocalServer]:
+    with LocalServer() as running:
+        yield running
+
+
+def to(local: LocalServer) -> BraintrustSpanProcessor:
+    return BraintrustSpanProcessor(
+        api_key=local.api_key, app_url=local.url, api_url=local.url, project="pains"
+    )
+
+
+def test_a_time_and_a_cycle_given_to_a_helper_cost_nothing(local: LocalServer) -> None:
+    ours = to(local)
+    cycle: dict[str, Any] = {"at": datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)}
+    cycle["itself"] = cycle
+    span = provider_with(ours).get_tracer("t").start_span("odd")
+    log(span=span, input=cycle, metadata={"when": cycle["at"]})
+    span.end()
+    assert ours.flush(5.0).sent == 1
+    [row] = local.rows("pains")
+    assert row["input"]["at"].startswith("2026-01-02T03:04")
+    assert isinstance(row["input"]["itself"], str)
+    assert row["metadata"]["when"].startswith("2026-01-02T03:04")
+    ours.shutdown()
+
+
+def test_tags_are_on_root_rows_only(local: LocalServer) -> None:
+    ours = to(local)
+    tracer = provider_with(ours).get_tracer("t")
+    with tracer.start_as_current_span("root"), tracer.start_as_current_span("child") as child:
+        child.set_attribute("braintrust.tags", ["red"])
+    assert ours.flush(5.0).sent == 2
+    by_name = {row["span_attributes"]["name"]: row for row in local.rows("pains")}
+    assert not by_name["child"].get("tags")
+    assert by_name["root"]["tags"] == ["red"]
+    ours.shutdown()
 
 
 def test_the_id_of_a_row_is_the_spans_and_feedback_by_it_hits_the_row() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from otel_braintrust.traces.further_parents import add_further_parents
 from otel_braintrust.traces.log_events import LogEvents, log_event_of
 from otel_braintrust.traces.model_calls import ModelCalls, lend_content
+from otel_braintrust.traces.purposes import spread_purposes
 from otel_braintrust.traces.tags import raise_tags
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
@@ -108,7 +109,9 @@ class TraceAssembler:
                 inner = self._calls.settle(entry.row)
                 if inner is not None and id(inner) in by_id:
                     lend_content(entry.row, inner)
-        raise_tags([entry.row for entry in assembled if entry.row is not None])
+        rows = [entry.row for entry in assembled if entry.row is not None]
+        raise_tags(rows)
+        spread_purposes(rows)
         return assembled
 
     def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:

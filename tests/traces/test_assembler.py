@@ -86,6 +86,26 @@ def test_billed_call_borrows_the_content_that_only_the_span_around_it_has() -> N
     assert found["span 2"]["metadata"]["content_from"] == f"{1:016x}"
 
 
+def test_everything_beneath_an_evaluator_scores_and_nothing_beside_it() -> None:
+    found = rows(
+        TraceAssembler(),
+        span(4, 3, LLM | USAGE, start_ns=130, end_ns=140),
+        span(3, 2, start_ns=120, end_ns=150),
+        span(2, 1, {"openinference.span.kind": "EVALUATOR"}, start_ns=110, end_ns=160),
+        span(5, 1, LLM | USAGE, start_ns=170, end_ns=180),
+        span(1),
+    )
+    purposes = {name: row["span_attributes"].get("purpose") for name, row in found.items()}
+    assert purposes == {
+        "span 1": None,
+        "span 2": "scorer",
+        "span 3": "scorer",
+        "span 4": "scorer",
+        "span 5": None,
+    }
+    assert found["span 2"]["span_attributes"]["type"] == "score"
+
+
 def test_content_of_log_events_joins_its_span_in_the_order_of_time() -> None:
     assembler = TraceAssembler()
     told = [
