@@ -48,8 +48,9 @@ def demo(
 
 
 def _wait_for_interrupt() -> None:
-    typer.echo("The server stays up until you press Ctrl-C.")
     stopped = threading.Event()
+    # Before the word that invites it: a signal may come at once.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    typer.echo("The server stays up until you press Ctrl-C.")
     stopped.wait()

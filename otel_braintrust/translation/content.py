@@ -317,7 +317,8 @@ def _chat(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     """Read a conversation wherever it stands: messages or calls, or a holder's `items` of them."""
     holder = decode_container(value)
     inner = holder.get("items") or holder.get("messages") if isinstance(holder, Mapping) else holder
-    items = [item for item in inner or () if isinstance(item, Mapping)] if inner != value else []
+    listed = as_list(inner) or () if inner != value else ()
+    items = [item for item in listed if isinstance(item, Mapping)]
     said = [item for item in items if is_message(item)]
     if not said and items and all("name" in item and "arguments" in item for item in items):
         said = [{"role": "assistant", "tool_calls": items}]
