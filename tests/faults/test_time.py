@@ -236,7 +236,8 @@ def test_without_a_key_spans_are_only_counted(
     app.provider.shutdown()
     assert set(threading.enumerate()) <= threads
     assert server.requests == []
-    assert len([each for each in caplog.records if each.name == "otel_braintrust"]) == 1
+    # Threads of other tests' processors may still log beside it.
+    assert len([each for each in caplog.records if "no Braintrust API key" in each.message]) == 1
 
 
 def test_one_summary_line_tells_what_was_lost(
