@@ -118,6 +118,15 @@ class Reading:
         members = self.groups.setdefault(family, {})
         return members.setdefault(index, {})
 
+    def take(self, family: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Take a flat family: its members by number, and the attributes that they were made of."""
+        members = self.groups.pop(family, {})
+        raw: dict[str, Any] = {}
+        listed = [members[index] for index in sorted(members)]
+        for fields in listed:
+            raw |= fields.pop("")
+        return listed, raw
+
     def gathered(self, family: str) -> dict[str, Any]:
         """The attributes of which a flat family was gathered, under their own keys."""
         raw: dict[str, Any] = {}

@@ -32,14 +32,10 @@ def messages(
     """
 
     def step(reading: Reading) -> None:
-        members = reading.groups.pop(family, None)
+        members, raw = reading.take(family)
         if not members:
             return
-        raw: dict[str, Any] = {}
-        listed = []
-        for index in sorted(members):
-            raw |= members[index].pop("")
-            listed.append({"role": _ROLES[side], **_message(members[index])})
+        listed = [{"role": _ROLES[side], **_message(fields)} for fields in members]
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
     return step

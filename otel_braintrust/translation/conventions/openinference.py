@@ -156,14 +156,10 @@ def _says(parts: list[Any], text: str) -> bool:
 
 def _build_messages(family: str, side: str) -> rules.Step:
     def step(reading: Reading) -> None:
-        members = reading.groups.pop(family, None)
+        members, raw = reading.take(family)
         if not members:
             return
-        raw: dict[str, Any] = {}
-        listed = []
-        for index in sorted(members):
-            raw |= members[index].pop("")
-            listed.append(message(members[index]))
+        listed = [message(fields) for fields in members]
         reading.offer(
             side,
             Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
@@ -177,25 +173,18 @@ def _build_prompts(reading: Reading) -> None:
         ("llm.prompts", "input", "user", "prompt.text"),
         ("llm.choices", "output", "assistant", "completion.text"),
     ):
-        members = reading.groups.pop(family, None)
+        members, raw = reading.take(family)
         if members:
-            raw: dict[str, Any] = {}
-            texts = []
-            for index in sorted(members):
-                raw |= members[index].pop("")
-                texts.append({"role": role, "content": members[index].get(name)})
+            texts = [{"role": role, "content": fields.get(name)} for fields in members]
             reading.offer(side, Candidate(FIRST_CHOICE, "messages", texts, raw, _LLM, order=4))
 
 
 def _build_tools(reading: Reading) -> None:
-    members = reading.groups.pop("llm.tools", None)
+    members, raw = reading.take("llm.tools")
     if not members:
         return
-    raw: dict[str, Any] = {}
     listed = []
-    for index in sorted(members):
-        fields = members[index]
-        raw |= fields.pop("")
+    for fields in members:
         definition = {name.removeprefix("tool."): value for name, value in fields.items()}
         schema = decode(definition.get("json_schema"))
         listed.append(
@@ -208,36 +197,30 @@ def _build_tools(reading: Reading) -> None:
         reading.suggest("tools", 30, "llm.tools", found, raw)
 
 
-def _documents(members: Mapping[int, dict[str, Any]], raw: dict[str, Any]) -> list[Any]:
-    listed = []
-    for index in sorted(members):
-        raw |= members[index].pop("")
-        listed.append(
-            {
-                name.removeprefix("document."): decode_container(value)
-                for name, value in members[index].items()
-                if value is not None
-            }
-        )
-    return listed
+def _documents(reading: Reading, family: str) -> tuple[list[Any], dict[str, Any]]:
+    members, raw = reading.take(family)
+    listed = [
+        {
+            name.removeprefix("document."): decode_container(value)
+            for name, value in fields.items()
+            if value is not None
+        }
+        for fields in members
+    ]
+    return listed, raw
 
 
 def _build_documents(reading: Reading) -> None:
-    members = reading.groups.pop("retrieval.documents", None)
-    if members:
-        raw: dict[str, Any] = {}
-        found = _documents(members, raw)
-        reading.offer("output", Candidate(DOMAIN_FORM, "as_is", found, raw, _FUNCTION, order=-1))
-    answers = reading.groups.pop("reranker.output_documents", None)
-    if answers:
-        raw = {}
-        found = _documents(answers, raw)
-        reading.offer("output", Candidate(DOMAIN_FORM, "as_is", found, raw, _FUNCTION, order=-1))
-    asked = reading.groups.pop("reranker.input_documents", None)
+    for family in ("retrieval.documents", "reranker.output_documents"):
+        found, raw = _documents(reading, family)
+        if found:
+            reading.offer(
+                "output", Candidate(DOMAIN_FORM, "as_is", found, raw, _FUNCTION, order=-1)
+            )
+    asked, raw = _documents(reading, "reranker.input_documents")
     if asked or "reranker.query" in reading.leftovers:
-        raw = {}
         query = reading.leftovers.pop("reranker.query", None)
-        value = {"query": query, "documents": _documents(asked or {}, raw)}
+        value = {"query": query, "documents": asked}
         if query is not None:
             raw["reranker.query"] = query
         reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION, order=-1))

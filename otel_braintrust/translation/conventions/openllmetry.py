@@ -86,14 +86,10 @@ def _entity_output(holder: Any) -> Any:
 
 
 def _build_functions(reading: Reading) -> None:
-    members = reading.groups.pop("llm.request.functions", None)
+    members, raw = reading.take("llm.request.functions")
     if not members:
         return
-    raw: dict[str, Any] = {}
-    listed = []
-    for index in sorted(members):
-        raw |= members[index].pop("")
-        listed.append({name: decode(value) for name, value in members[index].items()})
+    listed = [{name: decode(value) for name, value in fields.items()} for fields in members]
     found = to_tools(listed)
     if found is None:
         reading.restore(raw)
