@@ -122,52 +122,124 @@ class OtlpSpan:
     dropped_links: int = 0
 
 
-def sdk_span_view(span: Any) -> SpanView:
-    """Read an SDK span (`opentelemetry.sdk.trace.ReadableSpan`) into a view.
+class SdkSpan:
+    """An SDK span as a `SpanView`: what every row needs is read at once, all else when asked for.
+
+    Its attributes are a plain copy: the SDK's own mapping is slow to read, and another thread may
+    change it while the span runs.
 
     Args:
-        span: an ended or running SDK span; a `SpanView` is handed back as it is.
-
-    Returns:
-        The view; it shares the span's attribute mapping and copies nothing of its content.
+        span: an ended or running SDK span.
     """
-    if isinstance(span, OtlpSpan):
-        return span
-    context = span.get_span_context() if hasattr(span, "get_span_context") else span.context
-    parent = span.parent
-    scope = span.instrumentation_scope
-    resource = span.resource
-    status = span.status
-    trace_state = context.trace_state
-    return OtlpSpan(
-        trace_id=format(context.trace_id, "032x"),
-        span_id=format(context.span_id, "016x"),
-        name=span.name,
-        start_ns=span.start_time or 0,
-        end_ns=span.end_time,
-        parent_span_id=format(parent.span_id, "016x") if parent and parent.span_id else None,
-        parent_is_remote=parent.is_remote if parent else None,
-        kind=span.kind.name,
-        attributes=span.attributes or NO_MAPPING,
-        events=[SpanEvent(e.name, e.attributes or NO_MAPPING, e.timestamp) for e in span.events],
-        links=[
+
+    __slots__ = (
+        "_events",
+        "_scope",
+        "_span",
+        "_status",
+        "attributes",
+        "end_ns",
+        "name",
+        "parent_is_remote",
+        "parent_span_id",
+        "resource",
+        "scope_name",
+        "span_id",
+        "start_ns",
+        "status_code",
+        "trace_id",
+        "trace_state",
+    )
+
+    def __init__(self, span: Any) -> None:
+        context = span.get_span_context() if hasattr(span, "get_span_context") else span.context
+        parent = span.parent
+        scope = span.instrumentation_scope
+        resource = span.resource
+        status = span.status
+        trace_state = context.trace_state
+        self._span = span
+        self._scope = scope
+        self._status = status
+        self._events: Sequence[SpanEvent] | None = None
+        self.trace_id = format(context.trace_id, "032x")
+        self.span_id = format(context.span_id, "016x")
+        self.name: str = span.name
+        self.start_ns: int = span.start_time or 0
+        self.end_ns: int | None = span.end_time
+        self.parent_span_id: str | None = None
+        self.parent_is_remote: bool | None = None
+        if parent is not None:
+            self.parent_is_remote = parent.is_remote
+            if parent.span_id:
+                self.parent_span_id = format(parent.span_id, "016x")
+        self.attributes: Mapping[str, Any] = _plain_attributes(span)
+        self.status_code: str = status.status_code.name
+        self.scope_name: str = (scope.name or "") if scope else ""
+        self.resource: Mapping[str, Any] = (resource.attributes if resource else None) or NO_MAPPING
+        self.trace_state: str | None = trace_state.to_header() if trace_state else None
+
+    @property
+    def kind(self) -> str:
+        name: str = self._span.kind.name
+        return name
+
+    @property
+    def events(self) -> Sequence[SpanEvent]:
+        if self._events is None:
+            self._events = [
+                SpanEvent(event.name, event.attributes or NO_MAPPING, event.timestamp)
+                for event in self._span.events
+            ]
+        return self._events
+
+    @property
+    def links(self) -> Sequence[SpanLink]:
+        return [
             SpanLink(
                 format(link.context.trace_id, "032x"),
                 format(link.context.span_id, "016x"),
                 link.attributes or NO_MAPPING,
             )
-            for link in span.links
-        ],
-        status_code=status.status_code.name,
-        status_description=status.description,
-        scope_name=(scope.name or "") if scope else "",
-        scope_version=(scope.version or None) if scope else None,
-        scope_attributes=(getattr(scope, "attributes", None) or NO_MAPPING)
-        if scope
-        else NO_MAPPING,
-        resource=(resource.attributes if resource else None) or NO_MAPPING,
-        trace_state=trace_state.to_header() if trace_state else None,
-        dropped_attributes=getattr(span, "dropped_attributes", 0) or 0,
-        dropped_events=getattr(span, "dropped_events", 0) or 0,
-        dropped_links=getattr(span, "dropped_links", 0) or 0,
-    )
+            for link in self._span.links
+        ]
+
+    @property
+    def status_description(self) -> str | None:
+        description: str | None = self._status.description
+        return description
+
+    @property
+    def scope_version(self) -> str | None:
+        return (self._scope.version or None) if self._scope else None
+
+    @property
+    def scope_attributes(self) -> Mapping[str, Any]:
+        return getattr(self._scope, "attributes", None) or NO_MAPPING
+
+    @property
+    def dropped_attributes(self) -> int:
+        return getattr(self._span, "dropped_attributes", 0) or 0
+
+    @property
+    def dropped_events(self) -> int:
+        return getattr(self._span, "dropped_events", 0) or 0
+
+    @property
+    def dropped_links(self) -> int:
+        return getattr(self._span, "dropped_links", 0) or 0
+
+
+def _plain_attributes(span: Any) -> dict[str, Any]:
+    # `BoundedAttributes` is a Python mapping around this dict; a copy of the dict is one call.
+    held = getattr(getattr(span, "_attributes", None), "_dict", None)
+    return dict(held) if type(held) is dict else dict(span.attributes or ())
+
+
+def sdk_span_view(span: Any) -> SpanView:
+    """Read an SDK span (`opentelemetry.sdk.trace.ReadableSpan`) into a view.
+
+    Args:
+        span: an ended or running SDK span; a `SpanView` is handed back as it is.
+    """
+    return span if isinstance(span, (OtlpSpan, SdkSpan)) else SdkSpan(span)
