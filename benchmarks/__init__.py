@@ -1,0 +1,1 @@
+"""What this package costs, beside what people use today; run ``python -m benchmarks``."""

@@ -1,0 +1,64 @@
+"""Measure everything in one run, print the tables, and write RESULTS.md.
+
+Run: python -m benchmarks [--quick] [--only TABLE] [--rounds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.receiver import Receiver
+from benchmarks.suite import TABLES, Bench
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PEERS = (
+    "otel-braintrust",
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp-proto-http",
+    "braintrust",
+    "orjson",
+)
+INTRODUCTION = """# What it costs
+
+Made by `python -m benchmarks`, which measures everything in one run, each peer in a process of its
+own, one after another in every round, and takes medians. The server is a process of its own, too.
+Ratios are what other machines will find, more or less; microseconds are those of this machine.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print; without ``--only`` and ``--quick`` also write RESULTS.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few spans: does it run at all")
+    parser.add_argument("--only", choices=sorted(TABLES), action="append", help="one table")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is measured")
+    options = parser.parse_args(arguments)
+    rounds, share = (1, 0.05) if options.quick else (options.rounds, 1.0)
+    parts = [f"{INTRODUCTION}\n{_environment(rounds)}"]
+    print(parts[0])
+    with Receiver() as receiver:
+        bench = Bench(receiver, rounds=rounds, share=share)
+        for name in options.only or TABLES:
+            for table in TABLES[name](bench):
+                parts.append(table.markdown())
+                print(parts[-1], flush=True)
+    if not options.quick and not options.only:
+        RESULTS.write_text("\n".join(parts), encoding="utf-8")
+        print(f"written to {RESULTS.name}", file=sys.stderr)
+
+
+def _environment(rounds: int) -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in PEERS)
+    return (
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}; "
+        f"{versions}. Medians of {rounds} rounds.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
