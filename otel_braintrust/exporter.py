@@ -99,7 +99,7 @@ class BraintrustSpanExporter(SpanExporter):
         self._answers = True
         self._lost_told = 0
         self._conventions = tuple(conventions)
-        self.assembler = TraceAssembler(conventions=self._conventions)
+        self.assembler = TraceAssembler(conventions=self._conventions, strict_rows=False)
         self.queue_size = self.settings.queue_size or queue_size_from_environment()
         self.meters: Meters | None = None
         if self.settings.meter_provider is not None:
@@ -303,7 +303,7 @@ class BraintrustSpanExporter(SpanExporter):
         if self.courier is not None:
             self.courier.renew_after_fork()
         # Another thread may have held the old one's locks.
-        self.assembler = TraceAssembler(conventions=self._conventions)
+        self.assembler = TraceAssembler(conventions=self._conventions, strict_rows=False)
         self._lost_told = 0
 
 

@@ -17,6 +17,7 @@ from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
 from otel_braintrust.translation.conventions.users import checked, dispatch_for
 from otel_braintrust.translation.span import LogEvent, SpanView, sdk_span_view
+from otel_braintrust.translation.strict import strict
 
 # Event names by which instrumentations send content in log records.
 CONTENT_EVENT_PREFIX = "gen_ai."
@@ -45,6 +46,8 @@ class TraceAssembler:
         max_age_s: seconds after which what is remembered of a span is forgotten.
         clock: seconds, monotonic.
         conventions: a user's own dialects, see `otel_braintrust.conventions`.
+        strict_rows: rows hold JSON's own types alone; without it whoever encodes them must care for
+            the rare value that JSON cannot hold.
 
     Raises:
         TypeError: a convention is none.
@@ -64,7 +67,9 @@ class TraceAssembler:
         max_age_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
         conventions: Sequence[Convention] = (),
+        strict_rows: bool = True,
     ) -> None:
+        self._strict_rows = strict_rows
         self._conventions = checked(conventions)
         self._logs = LogEvents(
             max_spans=max_spans, max_events=1_000, max_age_s=max_age_s, clock=clock
@@ -126,6 +131,8 @@ class TraceAssembler:
     ) -> AssembledSpan:
         try:
             reading, row = translation.make(span, logs, dispatch, run)
+            if self._strict_rows:
+                row = strict(row)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
         if row is not None:

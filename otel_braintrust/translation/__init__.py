@@ -11,6 +11,7 @@ from otel_braintrust.translation.conventions.users import checked as _checked
 from otel_braintrust.translation.conventions.users import dispatch_for as _dispatch_for
 from otel_braintrust.translation.span import LogEvent, OtlpSpan, SpanEvent, SpanLink, SpanView
 from otel_braintrust.translation.span import sdk_span_view as _sdk_span_view
+from otel_braintrust.translation.strict import strict_row as _strict_row
 
 __all__ = ["LogEvent", "OtlpSpan", "SpanEvent", "SpanLink", "SpanView", "translate"]
 
@@ -44,6 +45,6 @@ def translate(
     view = _sdk_span_view(span)
     try:
         reading, row = _row.make(view, log_events, dispatch)
-        return row if row is not None else _row.write(reading)
+        return _strict_row(row if row is not None else _row.write(reading))
     except Exception as problem:  # noqa: BLE001 - a span's content must never harm its export
         return _row.bare(view, problem)
