@@ -12,7 +12,8 @@ from typing import Any
 from otel_braintrust.accounts import Loss
 from otel_braintrust.delivery.destinations import Destination, parse_parent
 from otel_braintrust.delivery.errors import url_without_credentials
-from otel_braintrust.options import OPTION_BY_NAME, OPTIONS, READERS, Option, options_markdown
+from otel_braintrust.options import OPTION_BY_NAME, OPTIONS, Option, options_markdown
+from otel_braintrust.readers import READERS
 from otel_braintrust.selection import Rule, SpanFilter
 
 __all__ = ["OPTIONS", "Settings", "SettingsError", "find_file", "options_markdown", "read_file"]
