@@ -23,7 +23,7 @@ from otel_braintrust.client import (
     PartialInsertError,
     ProjectNotFoundError,
 )
-from otel_braintrust.delivery.http import (
+from otel_braintrust.delivery.errors import (
     AuthenticationError,
     ConnectionFailure,
     RequestError,

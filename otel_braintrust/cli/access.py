@@ -41,7 +41,7 @@ def opened_client() -> Iterator[BraintrustClient]:
         RatingError,
     )
     from otel_braintrust.delivery.destinations import ParentError
-    from otel_braintrust.delivery.http import ApiError
+    from otel_braintrust.delivery.errors import ApiError
     from otel_braintrust.settings import SettingsError
 
     try:

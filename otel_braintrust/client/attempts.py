@@ -6,13 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.delivery.http import (
-    ApiError,
-    Connection,
-    Response,
-    ServerError,
-    ThrottledError,
-)
+from otel_braintrust.delivery.answers import Response
+from otel_braintrust.delivery.errors import ApiError, ServerError, ThrottledError
+from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS, Patience
 
 MAX_ATTEMPTS = 3

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from otel_braintrust.client.attempts import UNREPEATABLE, Attempts, object_of
-from otel_braintrust.client.batches import batches
+from otel_braintrust.client.attempts import UNREPEATABLE, Attempts
 from otel_braintrust.client.errors import (
     ClientError,
     LogNotFoundError,
     MissingKeyError,
-    PartialInsertError,
 )
 from otel_braintrust.client.events import check_events, check_feedback
+from otel_braintrust.client.exporting import exported_rows
 from otel_braintrust.client.filters import compile_filters
+from otel_braintrust.client.inserting import Inserting
 from otel_braintrust.client.projects import ProjectDirectory
 from otel_braintrust.client.queries import QueryApi, QueryResult
 from otel_braintrust.client.ratings import FIVE_STARS, RatingScale
+from otel_braintrust.delivery.answers import Response
 from otel_braintrust.delivery.destinations import Projects
 from otel_braintrust.delivery.encoding import encode
-from otel_braintrust.delivery.http import (
-    ApiError,
-    Connection,
-    Response,
-    ServerError,
-    TooLargeError,
-)
+from otel_braintrust.delivery.errors import ApiError, ServerError, TooLargeError
+from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.settings import KEY_SOURCES, Settings
 
@@ -104,7 +99,8 @@ class BraintrustClient:
         self._created = Projects(self._connection)
         self._projects = ProjectDirectory(self._attempts, settings.org_name)
         self._query_api = QueryApi(self._attempts, settings.org_name)
-        self._limits = Limits(settings.max_request_bytes, settings.max_request_rows)
+        limits = Limits(settings.max_request_bytes, settings.max_request_rows)
+        self._inserting = Inserting(self._connection, self._attempts, limits)
 
     def __enter__(self) -> Self:
         """Use the client as a context that closes its connection."""
@@ -157,7 +153,7 @@ class BraintrustClient:
             return []
         self._projects.require(project_id)
         encoded = [encode(row) for row in rows]
-        self._insert_encoded(project_id, encoded, [row["id"] for row in rows])
+        self._inserting.insert(project_id, encoded, [row["id"] for row in rows])
         return [row["id"] for row in rows]
 
     def fetch(
@@ -197,6 +193,47 @@ class BraintrustClient:
         following = self._query_api.rows(project_id, expression, limit=1, cursor=found.cursor)
         has_more = bool(following.rows)
         return Page(found.rows, found.cursor if has_more else None, has_more)
+
+    def export(
+        self,
+        project_id: str,
+        *,
+        filters: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Go through a project's rows, the newest first, page by page as they are asked for.
+
+        Args:
+            project_id: the project's id.
+            filters: what the rows must be, as in :meth:`fetch`.
+            limit: how many rows at most; default all.
+
+        Returns:
+            Each row with its ids, times, content and comments, and without what its project adds,
+            so that the command `import` takes it as it is.
+
+        Raises:
+            FilterError: the filters cannot be read.
+            ProjectNotFoundError: the project is not there.
+            ApiError: a request failed.
+        """
+        expression = compile_filters(filters or {})
+
+        def ask(wanted: int, cursor: str | None) -> QueryResult:
+            with self._projects.explained(project_id):
+                return self._query_api.rows(project_id, expression, limit=wanted, cursor=cursor)
+
+        self._projects.require(project_id)
+        return exported_rows(ask, limit=limit)
+
+    def require_project(self, project_id: str) -> None:
+        """Make sure that there is a project with this id.
+
+        Raises:
+            ProjectNotFoundError: there is none.
+            ApiError: the request failed.
+        """
+        self._projects.require(project_id)
 
     def feedback(
         self,
@@ -261,39 +298,3 @@ class BraintrustClient:
             f"there is no log {missing[0]!r} in project {project_id}: "
             "look up its id with 'otel-braintrust fetch'"
         )
-
-    def _insert_encoded(self, project_id: str, encoded: list[bytes], ids: list[str]) -> None:
-        """Insert batch after batch; a batch that is refused as too large goes in halves."""
-        path = f"/v1/project_logs/{quote(project_id, safe='')}/insert"
-        waiting = self._batches(encoded)[::-1]
-        while waiting:
-            first, last = waiting.pop()
-            try:
-                body = b'{"events":[' + b",".join(encoded[first:last]) + b"]}"
-                _check_taken(self._attempts.call("POST", path, data=body), last - first)
-            except ApiError as error:
-                if isinstance(error, TooLargeError) and last - first > 1:
-                    # A gateway before the server may take less than the server says it does.
-                    middle = (first + last) // 2
-                    waiting += [(middle, last), (first, middle)]
-                    continue
-                if not first:
-                    raise
-                raise PartialInsertError(
-                    f"the first {first} of {len(ids)} events are in, the others are not: {error}",
-                    ids[:first],
-                ) from error
-
-    def _batches(self, encoded: list[bytes]) -> list[tuple[int, int]]:
-        """Ask how much the server takes, and split; what is too large is found before sending."""
-        self._limits.learn(self._connection, time.monotonic() + self._connection.http_timeout_s)
-        max_bytes, max_rows = self._limits.max_bytes, self._limits.max_rows
-        return list(batches(encoded, max_bytes=max_bytes, max_events=max_rows))
-
-
-def _check_taken(response: Response, sent: int) -> None:
-    """Compare the ids of an answer with the events sent: one that is left out is lost."""
-    taken = object_of(response).get("row_ids")
-    if isinstance(taken, list) and len(taken) != sent:
-        reason = f"took {len(taken)} of {sent} events"
-        raise ServerError(response.method, response.url, response.status, reason)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from otel_braintrust.client.attempts import Attempts, object_of
 from otel_braintrust.client.errors import ProjectNotFoundError
-from otel_braintrust.delivery.http import AuthenticationError, NotFoundError, RequestError
+from otel_braintrust.delivery.errors import AuthenticationError, NotFoundError, RequestError
 
 REFUSALS = (AuthenticationError, NotFoundError, RequestError)
 # How the API refuses an id that is no project's, or has no id's form.

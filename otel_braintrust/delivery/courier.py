@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 
 from otel_braintrust.accounts import FlushResult, Ledger, Ticket
 from otel_braintrust.delivery.errors import ApiError
-from otel_braintrust.delivery.http import suppressed_instrumentation
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.posting import Round
 from otel_braintrust.delivery.replaying import Replay
 from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Backoff, RowPatience
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
+from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.notices import Notices
 

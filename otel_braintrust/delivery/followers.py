@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.errors import ApiError
-from otel_braintrust.delivery.http import Connection, suppressed_instrumentation
+from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.parcels import Parcel, address, body_of, pack, seal
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS, Backoff
+from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
 
 MAX_WAITING = 10_000

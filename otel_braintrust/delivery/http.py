@@ -3,114 +3,26 @@
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-import orjson
 import requests
-from opentelemetry import context as otel_context
 from requests.auth import AuthBase
 from urllib3.util import Timeout
 
 from otel_braintrust import __version__
+from otel_braintrust.delivery.answers import Response, read_answer
 from otel_braintrust.delivery.encoding import encode
-from otel_braintrust.delivery.errors import (
-    ApiError,
-    AuthenticationError,
-    ConnectionFailure,
-    NotFoundError,
-    RequestError,
-    ServerError,
-    ThrottledError,
-    TooLargeError,
-    error_class,
-    is_web_page,
-    mask_key,
-    parse_retry_after,
-    reason_from_body,
-)
+from otel_braintrust.delivery.errors import ApiError, ConnectionFailure, RequestError, mask_key
+from otel_braintrust.delivery.failures import network_reason
+from otel_braintrust.delivery.organizations import Organization, choose_organization
+from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.sockets import DeadlineAdapter
-
-__all__ = [
-    "ApiError",
-    "AuthenticationError",
-    "Connection",
-    "ConnectionFailure",
-    "NotFoundError",
-    "Organization",
-    "RequestError",
-    "Response",
-    "ServerError",
-    "ThrottledError",
-    "TooLargeError",
-    "suppressed_instrumentation",
-]
 
 # A host that does not take a connection in this time will not take it later either.
 CONNECT_TIMEOUT_S = 10.0
-
-# Instrumentations look for one of the three: the API's two keys, or the plain name of old releases.
-_SUPPRESSION_KEYS = tuple(
-    key
-    for key in (
-        getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", None),
-        getattr(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None),
-        "suppress_instrumentation",
-    )
-    if key is not None
-)
-
-
-@contextmanager
-def suppressed_instrumentation() -> Iterator[None]:
-    """Keep instrumentations of HTTP libraries silent about what happens inside."""
-    context = otel_context.get_current()
-    for key in _SUPPRESSION_KEYS:
-        context = otel_context.set_value(key, True, context)
-    token = otel_context.attach(context)
-    try:
-        yield
-    finally:
-        otel_context.detach(token)
-
-
-@dataclass(frozen=True)
-class Organization:
-    """An organization that the key belongs to, as the login tells it."""
-
-    id: str
-    name: str
-    api_url: str | None
-    proxy_url: str | None = None
-
-
-@dataclass(frozen=True)
-class Response:
-    """A whole answer with a status of 2xx."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    method: str = ""
-    url: str = ""
-
-    def json(self) -> Any:
-        """The body as JSON.
-
-        Raises:
-            ServerError: The body is not JSON.
-        """
-        try:
-            return orjson.loads(self.body)
-        except ValueError as error:
-            reason = f"the answer is not JSON: {reason_from_body(self.body)}"
-            raise ServerError(self.method, self.url, self.status, reason) from error
 
 
 class _BearerAuth(AuthBase):
@@ -181,7 +93,9 @@ class Connection:
         """
         if self._organization is None:
             response = self.app("POST", "/api/apikey/login", deadline=deadline)
-            self._organization = self._choose_organization(response)
+            self._organization = choose_organization(
+                response, self.org_name, masked_key=self.masked_key
+            )
         return self._organization
 
     def api(
@@ -288,11 +202,11 @@ class Connection:
                 method, url, "the key or a header has a forbidden character"
             ) from error
         except (requests.RequestException, OSError) as error:
-            reason = _network_reason(error, timeout_s)
+            reason = network_reason(error, timeout_s)
             raise ConnectionFailure(
                 method, url, None, reason, masked_key=self.masked_key
             ) from error
-        return self._checked(method, url, answer)
+        return read_answer(method, url, answer, api_key=self._api_key)
 
     @property
     def organization_name(self) -> str | None:
@@ -348,103 +262,5 @@ class Connection:
             self._session, self._session_pid = session, os.getpid()
         return self._session
 
-    def _checked(self, method: str, url: str, answer: requests.Response) -> Response:
-        status, body = answer.status_code, answer.content
-        if _is_short(answer):
-            reason = "the answer broke off"
-            raise ConnectionFailure(method, url, None, reason, masked_key=self.masked_key)
-        web_page = is_web_page(answer.headers, body)
-        if 200 <= status < 300 and not web_page:
-            return Response(status, answer.headers, body, method, url)
-        kind = NotFoundError if web_page and status < 400 else error_class(status)
-        reason = reason_from_body(body, secret=self._api_key)
-        if web_page:
-            reason = "a web page came back, not the API"
-        elif 300 <= status < 400:
-            reason = f"it redirects to {answer.headers.get('Location', 'an unknown place')}"
-        raise kind(
-            method,
-            url,
-            status,
-            reason,
-            masked_key=self.masked_key,
-            retry_after_s=parse_retry_after(answer.headers.get("Retry-After")),
-        )
-
-    def _choose_organization(self, response: Response) -> Organization:
-        answer = response.json()
-        listed = answer.get("org_info") if isinstance(answer, dict) else None
-        found = [_organization(entry) for entry in listed or [] if isinstance(entry, dict)]
-        wanted = [each for each in found if self.org_name in (None, each.name)]
-        if wanted:
-            return wanted[0]
-        reason = "this key belongs to no organization"
-        if found:
-            names = ", ".join(sorted(each.name for each in found))
-            reason = f"organization {self.org_name!r} not found, must be one of {names}"
-        raise NotFoundError(
-            response.method, response.url, response.status, reason, masked_key=self.masked_key
-        )
-
     def _refused(self, method: str, url: str, reason: str) -> RequestError:
         return RequestError(method, url, None, reason, masked_key=self.masked_key)
-
-
-def _organization(entry: Mapping[str, Any]) -> Organization:
-    return Organization(
-        id=str(entry.get("id", "")),
-        name=str(entry.get("name", "")),
-        api_url=entry.get("api_url") or None,
-        proxy_url=entry.get("proxy_url") or None,
-    )
-
-
-def _is_short(answer: requests.Response) -> bool:
-    """Tell whether fewer bytes came than announced, which urllib3 before 2 lets pass."""
-    announced = answer.headers.get("Content-Length", "")
-    if not announced.isdigit() or "Content-Encoding" in answer.headers:
-        return False
-    return len(answer.content) < int(announced)
-
-
-REFUSED = "the connection was refused"
-NO_SUCH_HOST = "the host name cannot be resolved"
-# Reasons for which no request reaches the server, whatever is in it.
-GONE = frozenset({REFUSED, NO_SUCH_HOST})
-
-# The text of a network exception names memory addresses and sometimes proxies with their password,
-# so the kind of failure is told in our own words. First match along the chain of causes wins.
-_NETWORK_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, NO_SUCH_HOST),
-    (requests.exceptions.ProxyError, "the proxy refused"),
-    (ssl.SSLError, "the TLS handshake failed"),
-    (ConnectionRefusedError, REFUSED),
-    (requests.exceptions.Timeout, "no whole answer within {timeout_s:.3g} s"),
-    (TimeoutError, "no whole answer within {timeout_s:.3g} s"),
-    (ConnectionResetError, "the connection was reset"),
-    (BrokenPipeError, "the connection was closed while sending"),
-    (requests.exceptions.ChunkedEncodingError, "the answer broke off"),
-)
-
-
-def _network_reason(error: BaseException, timeout_s: float) -> str:
-    chain = list(_causes(error))
-    for kind, reason in _NETWORK_REASONS:
-        if any(isinstance(each, kind) for each in chain):
-            return reason.format(timeout_s=timeout_s)
-    return f"the connection failed ({type(chain[-1]).__name__})"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, and what urllib3 and requests carry as arguments and reasons."""
-    seen: set[int] = set()
-    waiting: list[Any] = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if not isinstance(each, BaseException) or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        waiting.extend(
-            [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
-        )

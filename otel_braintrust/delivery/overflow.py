@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 from urllib3.filepost import encode_multipart_formdata
 
+from otel_braintrust.delivery.answers import Response
 from otel_braintrust.delivery.destinations import GIVEN
 from otel_braintrust.delivery.errors import ApiError, RequestError, ServerError
-from otel_braintrust.delivery.http import Connection, Response
+from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.parcels import Parcel, Upload, body_of
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.errors import ApiError, ThrottledError, TooLargeError
-from otel_braintrust.delivery.http import GONE, Connection
+from otel_braintrust.delivery.failures import GONE
+from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.overflow import NoWayRound, Overflow
 from otel_braintrust.delivery.parcels import Parcel, body_of, halves, pack

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_braintrust.delivery.http import suppressed_instrumentation
+from otel_braintrust.delivery.silence import suppressed_instrumentation
 
 FILE_NAME = "spool.sqlite3"
 # A process that says nothing for so long has lost its rows to the others; one that ended on this

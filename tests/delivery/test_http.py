@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from otel_braintrust.delivery.errors import mask_key, parse_retry_after
-from otel_braintrust.delivery.http import (
+from otel_braintrust.delivery.errors import (
     ApiError,
     AuthenticationError,
-    Connection,
     ConnectionFailure,
     NotFoundError,
     RequestError,
     ServerError,
     ThrottledError,
     TooLargeError,
+    mask_key,
+    parse_retry_after,
 )
+from otel_braintrust.delivery.http import Connection
 from tests.scripted_server import Answer, ScriptedServer
 
 KEY = "sk-secret-key-of-the-tests-42"
