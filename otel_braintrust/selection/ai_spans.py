@@ -12,6 +12,10 @@ SYSTEM_ATTRIBUTES = frozenset({"braintrust.parent", "braintrust.org", "braintrus
 # What else marks a model call or an agent among the spans of an infrastructure scope.
 OTHER_AI_PREFIXES = ("openinference.", "langfuse.", "mlflow.span", "mcp.")
 ANY_AI_PREFIXES = AI_PREFIXES + OTHER_AI_PREFIXES
+# Calls of these are recorded as any other call of the cloud, by the service's name alone.
+MODEL_SERVICES = frozenset(
+    {"Bedrock AgentCore", "Bedrock Agent Runtime", "Bedrock Runtime", "SageMaker Runtime"}
+)
 
 
 def is_ai_span(
@@ -30,3 +34,18 @@ def is_ai_span(
     if not attributes:
         return False
     return any(key.startswith(prefixes) and key not in SYSTEM_ATTRIBUTES for key in attributes)
+
+
+def calls_model(attributes: Mapping[str, Any] | None) -> bool:
+    """Tell whether a span of an infrastructure scope is a call of a model or an agent after all.
+
+    Args:
+        attributes: The span's attributes.
+
+    Example:
+        >>> calls_model({"rpc.service": "Bedrock Runtime"}), calls_model({"rpc.service": "S3"})
+        (True, False)
+    """
+    if is_ai_span(attributes, ANY_AI_PREFIXES):
+        return True
+    return bool(attributes) and (attributes or {}).get("rpc.service") in MODEL_SERVICES

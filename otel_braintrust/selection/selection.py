@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from otel_braintrust.selection.ai_spans import ANY_AI_PREFIXES, is_ai_span
+from otel_braintrust.selection.ai_spans import calls_model, is_ai_span
+from otel_braintrust.selection.infrastructure import INFRASTRUCTURE_SCOPES, MODEL_SCOPES
 from otel_braintrust.selection.rules import Rule
-from otel_braintrust.selection.scopes import INFRASTRUCTURE_SCOPES, Scopes
+from otel_braintrust.selection.scopes import Scopes
 from otel_braintrust.verdicts import Verdict
 
 MODES = ("app", "ai", "all")
@@ -51,7 +52,7 @@ class Selection:
         self.mode = mode
         self._rules = tuple(rules)
         self._span_filter = span_filter
-        self._infrastructure = Scopes([*INFRASTRUCTURE_SCOPES, *infrastructure])
+        self._infrastructure = Scopes([*INFRASTRUCTURE_SCOPES, *infrastructure], but=MODEL_SCOPES)
         self._on_failure = on_failure
         self._by_mode = _BY_MODE[mode]
 
@@ -109,7 +110,7 @@ class Selection:
             return True
 
     def _in_app(self, scope: str, span: Any) -> Verdict:
-        if scope not in self._infrastructure or is_ai_span(span.attributes, ANY_AI_PREFIXES):
+        if scope not in self._infrastructure or calls_model(span.attributes):
             return KEEP
         return IF_BENEATH
 

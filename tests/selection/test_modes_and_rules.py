@@ -123,12 +123,19 @@ def test_a_parent_that_becomes_an_ai_span_keeps_its_children(pipeline: Make) -> 
 
 def test_a_model_call_of_an_infrastructure_scope_goes(pipeline: Make) -> None:
     made = pipeline()
-    scope = "opentelemetry.instrumentation.botocore.bedrock-runtime"
+    scope = "opentelemetry.instrumentation.botocore"
     with made.tracer(HTTP).start_as_current_span("GET /chat"):
+        made.tracer(f"{scope}.bedrock-runtime").start_span("ApplyGuardrail").end()
         made.tracer(scope).start_span("chat claude", attributes=CHAT).end()
-        made.tracer(scope).start_span("S3.PutObject").end()
+        for service in ("Bedrock Agent Runtime", "S3"):
+            made.tracer(scope).start_span(service, attributes={"rpc.service": service}).end()
     made.flush()
-    assert made.parents == {"GET /chat": None, "chat claude": "GET /chat"}
+    assert made.parents == {
+        "GET /chat": None,
+        "ApplyGuardrail": "GET /chat",
+        "chat claude": "GET /chat",
+        "Bedrock Agent Runtime": "GET /chat",
+    }
 
 
 def test_function_rules_and_mode_are_asked_in_this_order(pipeline: Make) -> None:
