@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from otel_braintrust import __version__
-from otel_braintrust.cli import demo, feedback, fetch, insert, local, replay, translate
+from otel_braintrust.cli import (
+    demo,
+    export,
+    feedback,
+    fetch,
+    import_,
+    insert,
+    local,
+    replay,
+    translate,
+)
 from otel_braintrust.cli.failure import ASKED_WRONGLY, FAILED, CommandError
 
 PROGRAM = "otel-braintrust"
@@ -20,7 +30,7 @@ PROGRAM = "otel-braintrust"
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _ClickException: type[Exception] = _UsageError.__bases__[0]
 
-COMMANDS = (translate, insert, fetch, feedback, replay, local, demo)
+COMMANDS = (translate, insert, fetch, feedback, import_, export, replay, local, demo)
 
 
 def application() -> typer.Typer:

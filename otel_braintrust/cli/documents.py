@@ -85,6 +85,23 @@ def parse_option(text: str, option: str) -> Any:
     return _parse(text, option)
 
 
+def read_filters(text: str | None) -> dict[str, Any]:
+    """Read the option `--filters`; empty when it is not given.
+
+    Raises:
+        CommandError: it is not JSON, or no filter.
+    """
+    from otel_braintrust.client import FilterError
+    from otel_braintrust.client.filters import compile_filters
+
+    wanted: dict[str, Any] = parse_option(text, "--filters") if text and text.strip() else {}
+    try:
+        compile_filters(wanted)
+    except FilterError as error:
+        raise CommandError(f"--filters: {error}", ASKED_WRONGLY) from error
+    return wanted
+
+
 def _parse(text: str, label: str, first_line: int = 1) -> Any:
     try:
         return orjson.loads(text)

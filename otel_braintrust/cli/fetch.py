@@ -14,8 +14,7 @@ from otel_braintrust.cli.access import (
     project_id_of,
     require_project,
 )
-from otel_braintrust.cli.documents import parse_option
-from otel_braintrust.cli.failure import ASKED_WRONGLY, CommandError
+from otel_braintrust.cli.documents import read_filters
 
 
 def register(app: typer.Typer) -> None:
@@ -43,15 +42,8 @@ def fetch(
 
     Prints {"logs": [...], "cursor": ..., "has_more": ...}; the cursor is null on the last page.
     """
-    from otel_braintrust.client import FilterError
-    from otel_braintrust.client.filters import compile_filters
-
     named = require_project(project_id, project)
-    wanted = parse_option(filters, "--filters") if filters and filters.strip() else {}
-    try:
-        compile_filters(wanted)
-    except FilterError as error:
-        raise CommandError(f"--filters: {error}", ASKED_WRONGLY) from error
+    wanted = read_filters(filters)
     with opened_client() as client:
         page = client.fetch(
             project_id_of(client, named), limit=limit, cursor=cursor or None, filters=wanted

@@ -20,10 +20,8 @@ from otel_braintrust.client.inserting import Inserting
 from otel_braintrust.client.projects import ProjectDirectory
 from otel_braintrust.client.queries import QueryApi, QueryResult
 from otel_braintrust.client.ratings import FIVE_STARS, RatingScale
-from otel_braintrust.delivery.answers import Response
 from otel_braintrust.delivery.destinations import Projects
 from otel_braintrust.delivery.encoding import encode
-from otel_braintrust.delivery.errors import ApiError, ServerError, TooLargeError
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.settings import KEY_SOURCES, Settings

@@ -168,7 +168,7 @@ def check_events(events: Any) -> list[dict[str, Any]]:
     """
     if isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Sequence):
         raise EventError(f"the events must be a list of objects, found {_named(events)}")
-    checked = [_checked(event, f"event {index}") for index, event in enumerate(events)]
+    checked = [check_event(event, f"event {index}") for index, event in enumerate(events)]
     first_by_id: dict[str, int] = {}
     for index, event in enumerate(checked):
         first = first_by_id.setdefault(event["id"], index)
@@ -250,7 +250,16 @@ def check_fields(fields: Any, known: Mapping[str, Check], name: str) -> None:
             raise EventError(f"{name}: {field} must be {expected}, found {_named(value)}")
 
 
-def _checked(event: Any, name: str) -> dict[str, Any]:
+def check_event(event: Any, name: str) -> dict[str, Any]:
+    """Check one log event and give it an id if it has none; what the server adds is left out.
+
+    Args:
+        event: a mapping with the fields of `EVENT_FIELDS`.
+        name: what it is called in a message.
+
+    Raises:
+        EventError: it is no object, or a field is unknown or has a wrong type.
+    """
     if isinstance(event, Mapping):
         event = {field: value for field, value in event.items() if field not in SERVER_FIELDS}
     check_fields(event, EVENT_FIELDS, name)
