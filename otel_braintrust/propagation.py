@@ -30,9 +30,9 @@ from opentelemetry.trace import (
 from otel_braintrust import w3c
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
 from otel_braintrust.living import latest_processor
+from otel_braintrust.routing import PARENT_KEY, baggage_parent, is_container
 from otel_braintrust.slugs import Slug, decode_slug
 
-PARENT_KEY = "braintrust.parent"
 CONTAINER_KINDS = ("project_id", "project_name", "experiment_id")
 # What came in, so that it can go out again byte for byte.
 INBOUND_KEY = otel_context.create_key("braintrust-inbound")
@@ -110,7 +110,7 @@ class BraintrustPropagator(TextMapPropagator):
         headers = _headers(carrier, getter)
         members = {each.key: each for each in w3c.parse_baggage(headers.get(w3c.BAGGAGE))}
         for member in members.values():
-            if member.key != PARENT_KEY or _container(member.value) is not None:
+            if member.key != PARENT_KEY or is_container(member.value):
                 context = baggage.set_baggage(member.key, member.value, context)
         parent = w3c.parse_traceparent(headers.get(w3c.TRACEPARENT))
         if parent is None:
@@ -183,7 +183,7 @@ def destination_of(span: Span, context: Context | None = None) -> Destination | 
     candidates = (
         attributes.get(PARENT_KEY),
         otel_context.get_value(PARENT_KEY, context),
-        baggage.get_baggage(PARENT_KEY, context),
+        baggage_parent(context),
     )
     for text in candidates:
         if isinstance(text, str) and text.strip():
@@ -235,15 +235,6 @@ def _with_propagated(context: Context, slug: Slug) -> Context:
 
     context = stamped_context(context, slug.propagated_event)
     return otel_context.set_value(PROPAGATED_KEY, dict(slug.propagated_event), context)
-
-
-def _container(text: str) -> str | None:
-    """A parent as it may stand in baggage, where slugs must not be honored; else None."""
-    try:
-        destination = parse_parent(text)
-    except ParentError:
-        return None
-    return text if destination.kind in CONTAINER_KINDS and ":" in text else None
 
 
 def _headers(carrier: Any, getter: Any) -> dict[str, str]:

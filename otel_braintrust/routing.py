@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
@@ -11,6 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import get_current_span
 
 PARENT_KEY = "braintrust.parent"
+# A parent in baggage may have these forms and no other: a slug there must not be honored.
+BAGGAGE_PREFIXES = ("project_id:", "project_name:", "experiment_id:")
 
 Route = Callable[[Any], "str | bool | None"]
 
@@ -19,7 +21,24 @@ def said_parent(span: Any, context: Context) -> str | None:
     """What a span itself, its context or baggage say of where it goes."""
     own = (span.attributes or {}).get(PARENT_KEY)
     said = own or otel_context.get_value(PARENT_KEY, context)
-    return _text(said or baggage.get_baggage(PARENT_KEY, context))
+    return _text(said) or baggage_parent(context)
+
+
+def baggage_parent(context: Context | None = None) -> str | None:
+    """What baggage says of where spans go: a project or an experiment, else nothing.
+
+    Args:
+        context: Where to look; None: the current context.
+    """
+    said = baggage.get_baggage(PARENT_KEY, context)
+    return said if is_container(said) else None
+
+
+def is_container(parent: object) -> TypeGuard[str]:
+    """Tell whether a parent names a project or an experiment, as it may stand in baggage."""
+    if not isinstance(parent, str) or not parent.strip().startswith(BAGGAGE_PREFIXES):
+        return False
+    return bool(parent.partition(":")[2].strip())
 
 
 def inherited_parent(context: Context) -> str | None:

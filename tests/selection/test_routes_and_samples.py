@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from opentelemetry import context, trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
+from otel_braintrust import export_span
 from tests.scripted_server import ScriptedServer
 from tests.selection.conftest import HTTP, Pipeline
 
@@ -41,6 +42,28 @@ def test_a_function_routes_a_span_and_what_is_beneath_it(pipeline: Make) -> None
         expected |= {f"{each} {name}": name for each in family}
         expected |= {f"own {name}": "e", f"said {name}": "said"}
     assert made.places == expected
+
+
+def test_baggage_names_projects_and_experiments_and_nothing_else(pipeline: Make) -> None:
+    made = pipeline()
+    with made.tracer().start_as_current_span("slugged") as span:
+        slug = export_span(span)
+    said = {
+        "slug": slug,
+        "nothing": "project_id: ",
+        "unknown": "dataset_id:d",
+        "number": 5,
+        "project": "project_id:p",
+        "experiment": " experiment_id:e",
+    }
+    for name, value in said.items():
+        said_there = baggage.set_baggage("braintrust.parent", value)
+        made.tracer().start_span(name, context=said_there).end()
+    made.flush()
+    assert made.places == dict.fromkeys(
+        ("slugged", "slug", "nothing", "unknown", "number"), "id-of-default"
+    ) | {"project": "p", "experiment": "e"}
+    assert set(made.parents.values()) == {None}
 
 
 def test_a_route_that_fails_or_is_no_text_is_no_opinion_and_told_once(
