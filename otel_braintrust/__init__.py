@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from otel_braintrust.accounts import Counts, FlushResult
     from otel_braintrust.annotate import TracedSpan, attributes, current_span, log, start_span
     from otel_braintrust.asgi import SpanSlugMiddleware
+    from otel_braintrust.attachments import Attachment, ExternalAttachment, JSONAttachment
     from otel_braintrust.client import BraintrustClient
     from otel_braintrust.configuration import configure, flush, ledger
     from otel_braintrust.exporter import BraintrustSpanExporter
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Attachment",
     "BraintrustClient",
     "BraintrustLogRecordProcessor",
     "BraintrustPropagator",
     "BraintrustSpanExporter",
     "BraintrustSpanProcessor",
     "Counts",
+    "ExternalAttachment",
     "FlushResult",
+    "JSONAttachment",
     "SpanSlugMiddleware",
     "TracedSpan",
     "TracedThreadPoolExecutor",
@@ -56,13 +60,16 @@ __all__ = [
 
 # Where each public name lives; a name such as `ledger` must win over the module of that name.
 _HOMES = {
+    "Attachment": "attachments",
     "BraintrustClient": "client",
     "BraintrustLogRecordProcessor": "logs",
     "BraintrustPropagator": "propagation",
     "BraintrustSpanExporter": "exporter",
     "BraintrustSpanProcessor": "processor",
     "Counts": "accounts",
+    "ExternalAttachment": "attachments",
     "FlushResult": "accounts",
+    "JSONAttachment": "attachments",
     "SpanSlugMiddleware": "asgi",
     "TracedSpan": "annotate",
     "TracedThreadPoolExecutor": "threads",

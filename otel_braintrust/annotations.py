@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from opentelemetry.trace import Span, Status, StatusCode
 
+from otel_braintrust.attachments import AttachedText, Attachment, carrying, referrer
 from otel_braintrust.translation.strict import strict
 
 ATTRIBUTE_BY_FIELD: Mapping[str, str] = {
@@ -59,20 +60,38 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON text; what JSON cannot hold is changed, and nothing is ever raised."""
+    """A value as JSON text; what JSON cannot hold is changed, and nothing is ever raised.
+
+    Attachments in it become references; they travel with the text, as :class:`AttachedText`.
+    """
     try:
         return orjson.dumps(value).decode()
     except Exception:  # noqa: BLE001, S110  (what orjson cannot write, the slower way can)
         pass
+    found: dict[str, Attachment] = {}
+    refer = referrer(found)
     try:
-        return orjson.dumps(strict(value)).decode()
+        text = _slowly_written(value, refer).decode()
     except Exception:  # noqa: BLE001  (a user's object may fail in any way when it is looked at)
         return orjson.dumps(f"<non-sanitizable: {type(value).__name__}>").decode()
+    return AttachedText(text, found.values()) if found else text
+
+
+def _slowly_written(value: Any, refer: Callable[[Any], Any]) -> bytes:
+    try:
+        return orjson.dumps(value, default=refer)
+    except TypeError:
+        return orjson.dumps(strict(value, refer))
 
 
 def json_value(value: Any) -> Any:
     """A value as JSON has it: objects, lists, texts, numbers, true, false and null only."""
-    return orjson.loads(json_text(value))
+    return parsed(json_text(value))
+
+
+def parsed(text: str) -> Any:
+    """Parse JSON text, also text that attachments travel with."""
+    return orjson.loads(str(text))  # orjson takes no subclass of str
 
 
 def as_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,8 +110,7 @@ def write(span: Span, given: Mapping[str, Any]) -> None:
         existing = getattr(span, "attributes", None) or {}
         for name, value in given.items():
             key = ATTRIBUTE_BY_FIELD[name]
-            before = existing.get(key)
-            span.set_attribute(key, _encoded(name, _combined(name, before, value)))
+            span.set_attribute(key, _combined(name, existing.get(key), value))
     if "error" in given:
         mark_failed(span, given["error"])
 
@@ -124,18 +142,18 @@ def united(*lists: Iterable[str]) -> list[str]:
 
 
 def _combined(name: str, before: Any, value: Any) -> Any:
-    if before is None:
-        return value
-    if name == "tags":
-        return united(before if isinstance(before, (list, tuple)) else [str(before)], value)
-    if name == "error" or not isinstance(before, str):
-        return value
+    """An attribute that had a value before, encoded."""
+    if name == "tags" and before is not None:
+        value = united(before if isinstance(before, (list, tuple)) else [str(before)], value)
+    text = _encoded(name, value)
+    if name in ("tags", "error") or not isinstance(before, str):
+        return text
     try:
-        known = orjson.loads(before)
+        known = parsed(before)
     except ValueError:
-        return value
+        return text
     # By way of JSON, so that the keys 1 and "1" are the same here as in the row.
-    return merged(known, json_value(value)) if isinstance(known, dict) else value
+    return carrying(json_text(merged(known, parsed(text))), before, text)
 
 
 def _encoded(name: str, value: Any) -> Any:

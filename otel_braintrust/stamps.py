@@ -140,7 +140,7 @@ def _from_baggage(text: object) -> dict[str, Any]:
 
 def _object(text: object) -> dict[str, Any]:
     try:
-        value = orjson.loads(text) if isinstance(text, str) else None
+        value = orjson.loads(str(text)) if isinstance(text, str) else None
     except ValueError:
         value = None
     return value if isinstance(value, dict) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -21,9 +21,17 @@ TOO_DEEP = "<max depth exceeded>"
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 
 
-def strict(value: Any) -> Any:
-    """Return a value that any JSON writer takes, the same object where nothing had to change."""
-    return _strict(value, 0, ())
+Known = Callable[[Any], Any]
+
+
+def strict(value: Any, known: Known | None = None) -> Any:
+    """Return a value that any JSON writer takes, the same object where nothing had to change.
+
+    Args:
+        value: anything.
+        known: writes objects of further kinds as JSON's; raises TypeError for all others.
+    """
+    return _strict(value, 0, (), known)
 
 
 def strict_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +39,7 @@ def strict_row(row: dict[str, Any]) -> dict[str, Any]:
     return strict(row)  # type: ignore[no-any-return]  # an object in, an object out
 
 
-def _strict(value: Any, depth: int, above: tuple[int, ...]) -> Any:
+def _strict(value: Any, depth: int, above: tuple[int, ...], known: Known | None) -> Any:
     kind = type(value)
     if kind is str:
         return value if value.isascii() else text(value)
@@ -50,12 +58,17 @@ def _strict(value: Any, depth: int, above: tuple[int, ...]) -> Any:
         if isinstance(value, Mapping):
             return {
                 key if type(key) is str and key.isascii() else text(_key(key)): _strict(
-                    inner, depth + 1, inner_above
+                    inner, depth + 1, inner_above, known
                 )
                 for key, inner in value.items()
             }
-        return [_strict(inner, depth + 1, inner_above) for inner in value]
-    return _strict(_simplified(value), depth + 1, above)
+        return [_strict(inner, depth + 1, inner_above, known) for inner in value]
+    if known is not None:
+        try:
+            return known(value)
+        except TypeError:
+            pass
+    return _strict(_simplified(value), depth + 1, above, known)
 
 
 def _key(key: Any) -> str:
