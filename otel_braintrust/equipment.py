@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.courier import Courier, Seal
@@ -21,6 +22,9 @@ from otel_braintrust.notices import Notices
 from otel_braintrust.settings import Settings
 from otel_braintrust.undelivered import Undelivered
 
+if TYPE_CHECKING:
+    from otel_braintrust.redaction import Redaction
+
 logger = logging.getLogger("otel_braintrust")
 
 
@@ -33,6 +37,31 @@ def new_connection(settings: Settings, api_key: str) -> Connection:
         org_name=settings.org_name,
         http_timeout_s=settings.http_timeout_s,
     )
+
+
+def new_redaction(settings: Settings, troubles: Troubles) -> Redaction | None:
+    """What everything passes before it is written down or sent; None when nothing is masked.
+
+    Args:
+        settings: The options.
+        troubles: Where it is told that something could not be masked.
+    """
+    if settings.mask is None and settings.sends_content:
+        return None  # and its patterns need not be compiled
+    from otel_braintrust.redaction import Redaction
+
+    def tell(mask: str, field: str, kind: str) -> None:
+        troubles.tell(
+            f"mask: {mask} {field} {kind}",
+            logging.WARNING,
+            "%s could not mask the field %s (%s), which says so instead of what it held",
+            mask,
+            field,
+            kind,
+        )
+
+    redaction = Redaction(settings.mask, sends_content=settings.sends_content, on_failure=tell)
+    return redaction or None
 
 
 def new_followers(
@@ -52,6 +81,7 @@ def new_followers(
         max_retry_s=settings.max_retry_s,
         max_field_bytes=settings.max_field_bytes,
         troubles=troubles,
+        redact=new_redaction(settings, troubles),
         has_thread=not settings.sync_flush,
     )
     rows.on_change = followers.wake

@@ -17,7 +17,7 @@ from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
 from otel_braintrust.delivery.parcels import Parcel, seal
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.equipment import new_courier
+from otel_braintrust.equipment import new_courier, new_redaction
 from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
 from otel_braintrust.settings import KEY_SOURCES, Settings
@@ -95,6 +95,8 @@ class BraintrustSpanExporter(SpanExporter):
             self.settings.on_drop, self.settings.on_error, troubles=self._troubles
         )
         self._book.on_loss = self._notices.note_loss
+        # Everything passes it before it is encoded, and so before disk and network.
+        self._redact = new_redaction(self.settings, self._troubles)
         self._parents: dict[str, Destination | None] = {}
         self._answers = True
         self._lost_told = 0
@@ -230,9 +232,10 @@ class BraintrustSpanExporter(SpanExporter):
                 self._book.settle([ticket], "filtered")
                 continue
             try:
-                row = assembled.row
-                self._stamp_environment(row)
-                _mark_local_root(row, ticket)
+                row = self._outgoing(assembled.row, ticket)
+                if row is None:
+                    self._book.settle([ticket], "filtered")
+                    continue
                 place = self._destination_of(assembled.parent or ticket.route)
                 limit = self.settings.max_field_bytes
                 parcels.append(seal(ticket, row, place, max_field_bytes=limit))
@@ -240,6 +243,12 @@ class BraintrustSpanExporter(SpanExporter):
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
                 self._drop_unreadable(ticket, error)
         return parcels
+
+    def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
+        """A row as it may go out; None when nothing of it may."""
+        self._stamp_environment(row)
+        _mark_local_root(row, ticket)
+        return row if self._redact is None else self._redact(row)
 
     def _assembled(self, tickets: Sequence[Ticket]) -> list[tuple[Ticket, AssembledSpan]]:
         try:

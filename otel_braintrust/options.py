@@ -311,9 +311,19 @@ OPTIONS: tuple[Option, ...] = (
         "OTEL_BRAINTRUST_CAPTURE_CONTENT",
         "switch",
         None,
-        "Set the content switches of instrumentations that have one, where they are not set",
+        "`false`: no content is sent, only structure, times, metrics, scores and the model; either "
+        "way it sets the content switches of instrumentations, where they are not set",
         False,
         "as each has it",
+    ),
+    Option(
+        "mask",
+        "OTEL_BRAINTRUST_MASK",
+        "mask",
+        None,
+        "What is masked before anything is written or sent: names of patterns (`secrets`, or "
+        "`keys`, `tokens`, `passwords`; `personal`, or `email`, `card`, `iban`, `ssn`, `phone`, "
+        "`ip`; `all`), `key:NAME`; as an argument also functions, `MaskRule`s, and lists of these",
     ),
     Option(
         "environment_type",

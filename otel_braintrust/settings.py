@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_braintrust.accounts import Loss
 from otel_braintrust.delivery.destinations import Destination, parse_parent
@@ -15,6 +15,9 @@ from otel_braintrust.delivery.errors import url_without_credentials
 from otel_braintrust.options import OPTION_BY_NAME, OPTIONS, Option, options_markdown
 from otel_braintrust.readers import READERS
 from otel_braintrust.selection import Rule, SpanFilter
+
+if TYPE_CHECKING:
+    from otel_braintrust.redaction.mask import Mask
 
 __all__ = ["OPTIONS", "Settings", "SettingsError", "find_file", "options_markdown", "read_file"]
 
@@ -38,6 +41,7 @@ PARENT_OPTIONS: tuple[tuple[str, str], ...] = (
     ("project_id", "project_id:{}"),
     ("project", "project_name:{}"),
 )
+PRIVACY_OPTIONS = frozenset(("mask", "capture_content"))
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Settings:
     tail_max_bytes: int
     tail_max_s: float
     capture_content: bool | None
+    mask: Mask | None
     environment_type: str | None
     environment_name: str | None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -141,6 +146,11 @@ class Settings:
         return self.spans or ("ai" if self.filter_ai_spans else "app")
 
     @property
+    def sends_content(self) -> bool:
+        """False when nothing that was said may leave the process."""
+        return self.capture_content is not False
+
+    @property
     def environment(self) -> dict[str, str]:
         """What ``context.span_origin.environment`` of a row says; empty when nothing is set."""
         pairs = {"type": self.environment_type, "name": self.environment_name}
@@ -164,8 +174,9 @@ def _resolve_one(option: Option, layers: Layers) -> tuple[Any, str]:
                 shown = url_without_credentials(str(raw))
             message = f"{option.name} is {shown!r} ({origin}), but must be {error}"
             # A mistyped number in the environment must not stop an application; a mistyped address
-            # must not send its data to another place.
-            if source == "argument" or option.kind == "address":
+            # must not send its data to another place, nor a mistyped mask what it was to keep back.
+            must_be_right = option.kind == "address" or option.name in PRIVACY_OPTIONS
+            if source == "argument" or must_be_right:
                 raise SettingsError(message) from None
             logger.warning("%s; using the default, %s", message, option.default)
             return option.default, "default"

@@ -46,6 +46,7 @@ class Change:
     row_id: str
     destination: Destination
     first_failed_at: float | None = None
+    is_redacted: bool = False
 
 
 class Followers:
@@ -60,6 +61,7 @@ class Followers:
         max_retry_s: How long a change is tried from its first failure, in seconds.
         max_field_bytes: Most bytes of one text.
         troubles: Where trouble is told.
+        redact: Masks a row before it is sent; None in return: nothing of it may be.
         has_thread: Send from a thread; else only from the callers of ``flush`` and ``stop``.
     """
 
@@ -71,9 +73,11 @@ class Followers:
         max_retry_s: float,
         max_field_bytes: int,
         troubles: Troubles,
+        redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
         has_thread: bool = True,
     ) -> None:
         self._connection = connection
+        self._redact = redact
         self._projects = Projects(connection)
         self._rows = rows
         self._max_retry_s = max_retry_s
@@ -213,6 +217,9 @@ class Followers:
         parcels: list[Parcel] = []
         changes: dict[int, Change] = {}
         for change in wave:
+            if not self._may_go(change):
+                self._discard([change])
+                continue
             try:
                 container = self._projects.container(change.destination, deadline=deadline)
             except ApiError as error:
@@ -225,6 +232,13 @@ class Followers:
             changes[id(parcel)] = change
         for batch in pack(parcels, max_bytes=MAX_REQUEST_BYTES, max_rows=MAX_REQUEST_ROWS):
             self._post(batch, changes, deadline)
+
+    def _may_go(self, change: Change) -> bool:
+        """Mask a change, once; False when nothing of it is left to say."""
+        if self._redact is not None and not change.is_redacted:
+            change.row = self._redact(change.row) or {}
+            change.is_redacted = True
+        return bool(change.row)
 
     def _post(
         self, batch: list[Parcel], changes: dict[int, Change], deadline: float | None

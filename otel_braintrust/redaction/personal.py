@@ -1,0 +1,70 @@
+"""What names a person: optional patterns, each with what can be checked of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from otel_braintrust.redaction.detectors import Detector, expression
+
+_LOCAL_PART = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!#$%&*+/=?^_{|}~-"
+_DOMAIN = re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5}")
+_MAX_LOCAL_CHARS = 64
+
+
+def _addresses(text: str) -> Iterator[tuple[int, int]]:
+    for match in _DOMAIN.finditer(text):
+        before = text[max(0, match.start() - _MAX_LOCAL_CHARS) : match.start()]
+        local_chars = len(before) - len(before.rstrip(_LOCAL_PART))
+        if local_chars:
+            yield match.start() - local_chars, match.end()
+
+
+def _passes_luhn(match: re.Match[str]) -> bool:
+    """Tell a card number by its check digit."""
+    digits = [int(each) for each in match[0] if each.isdigit()]
+    doubled = [2 * each - 9 * (each > 4) for each in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 1
+
+
+def _passes_mod_97(match: re.Match[str]) -> bool:
+    """Tell a bank account number by its check digits."""
+    plain = match[0].replace(" ", "")
+    number = "".join(str(int(each, 36)) for each in plain[4:] + plain[:4])
+    return int(number) % 97 == 1
+
+
+def _is_address(match: re.Match[str]) -> bool:
+    return all(int(part) <= 255 for part in match[0].split("."))
+
+
+PERSONAL: tuple[Detector, ...] = (
+    Detector("email", _addresses, ("@",)),
+    Detector(
+        "card",
+        expression(r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d|\.\d)", check=_passes_luhn),
+    ),
+    Detector(
+        "iban",
+        expression(
+            r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?"
+            r"(?![A-Za-z0-9])",
+            check=_passes_mod_97,
+        ),
+    ),
+    Detector(
+        "ssn",
+        expression(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])"),
+        ("-",),
+    ),
+    Detector(
+        "phone",
+        expression(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){7,14}(?!\d)"),
+        ("+",),
+    ),
+    Detector(
+        "ip",
+        expression(r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\w|\.\w)", check=_is_address),
+        (".",),
+    ),
+)
