@@ -16,6 +16,7 @@ from otel_braintrust.traces.tags import raise_tags
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
 from otel_braintrust.translation.conventions.users import checked, dispatch_for
+from otel_braintrust.translation.recurring import Recurring
 from otel_braintrust.translation.span import LogEvent, SpanView, sdk_span_view
 from otel_braintrust.translation.strict import strict
 
@@ -71,6 +72,7 @@ class TraceAssembler:
     ) -> None:
         self._strict_rows = strict_rows
         self._conventions = checked(conventions)
+        self._recurring: Recurring | None = None
         self._logs = LogEvents(
             max_spans=max_spans, max_events=1_000, max_age_s=max_age_s, clock=clock
         )
@@ -130,14 +132,23 @@ class TraceAssembler:
         run: translation.Run | None = None,
     ) -> AssembledSpan:
         try:
-            reading, row = translation.make(span, logs, dispatch, run)
+            if logs or run is not None:
+                reading, row = translation.make(span, logs, dispatch, run)
+                parent = reading.parent
+            else:
+                row, parent = self._recurring_by(dispatch).make(span)
             if self._strict_rows:
                 row = strict(row)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
         if row is not None:
             add_further_parents(span, row)
-        return AssembledSpan(span, row, reading.parent)
+        return AssembledSpan(span, row, parent)
+
+    def _recurring_by(self, dispatch: Dispatch) -> Recurring:
+        if self._recurring is None or self._recurring.dispatch is not dispatch:
+            self._recurring = Recurring(dispatch)
+        return self._recurring
 
 
 def _own_parent(span: SpanView) -> str | None:

@@ -30,15 +30,32 @@ def decide(reading: Reading, span_type: str) -> dict[str, Any]:
     else:
         for name in _OF_MODEL_CALLS:
             _restore(reading, reading.named.get(name, ()))
+    add_named(reading, reading.named, span_type, metadata)
+    return metadata
+
+
+def add_named(
+    reading: Reading,
+    named: Mapping[str, list[Suggestion]],
+    span_type: str,
+    metadata: dict[str, Any],
+) -> None:
+    """Add the best of what is suggested for each entry but the model and its provider.
+
+    Args:
+        reading: a span, read; what loses goes back into its leftovers.
+        named: suggestions by entry.
+        span_type: its Braintrust type.
+        metadata: the canonical entries, added to.
+    """
     # A model call that asks for a tool is not that tool's span: the attributes stay as they are.
     elsewhere = _OF_MODEL_CALLS | _OF_TOOLS if span_type == "llm" else _OF_MODEL_CALLS
-    for name, suggestions in reading.named.items():
+    for name, suggestions in named.items():
         if name not in elsewhere:
             chosen = _choose(reading, suggestions)
             if chosen is not None:
                 metadata[name] = chosen.value
                 reading.origins[f"metadata.{name}"] = chosen.key
-    return metadata
 
 
 def _choose(reading: Reading, suggestions: list[Suggestion]) -> Suggestion | None:
@@ -136,6 +153,13 @@ def _opened(text: str) -> Any:
     return decode(text) if text[:1] == text[-1:] == '"' else decode_container(text)
 
 
+def opened(leftovers: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes that no field took, as the metadata shows them."""
+    return {
+        key: _opened(value) if isinstance(value, str) else value for key, value in leftovers.items()
+    }
+
+
 def _set_aside(metadata: dict[str, Any], name: str, value: Any) -> None:
     """Keep what has the name of another entry; a span may have an attribute `attributes` too."""
     held = metadata.get("attributes", {})
@@ -168,8 +192,7 @@ def finish(reading: Reading, metadata: dict[str, Any]) -> dict[str, Any]:
             metadata[name] = value
         elif metadata[name] != value:
             _set_aside(metadata, name, value)
-    for key, value in reading.leftovers.items():
-        shown = _opened(value) if isinstance(value, str) else value
+    for key, shown in opened(reading.leftovers).items():
         if key not in metadata:
             metadata[key] = shown
         elif metadata[key] != shown:

@@ -84,28 +84,45 @@ def read(
     """
     events = [*span.events, *map(_as_span_event, log_events)]
     if run is not None:
-        return _read(span, events, dispatch, run)
+        return read_into(Reading(span), span.attributes, events, dispatch, run)
     try:
-        return _read(span, events, dispatch, _plainly)
+        return read_into(Reading(span), span.attributes, events, dispatch, _plainly)
     except Exception:  # noqa: BLE001 - a rule met what it was not made for: the others still count
-        return _read(span, events, dispatch, _apart)
+        return read_into(Reading(span), span.attributes, events, dispatch, _apart)
 
 
-def _read(span: SpanView, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run) -> Reading:
-    reading = Reading(span)
-    keys, heads, leftovers = dispatch.keys, dispatch.heads, reading.leftovers
+def _plainly(reading: Reading, _place: str, rule: Any, *arguments: Any) -> Any:
+    return rule(reading, *arguments)
+
+
+def read_into(
+    reading: Reading,
+    attributes: Mapping[str, Any],
+    events: Sequence[SpanEvent],
+    dispatch: Dispatch,
+    run: Run = _plainly,
+) -> Reading:
+    """Read attributes and events into an empty reading, which is returned.
+
+    Args:
+        reading: the reading, of the span that conventions look at.
+        attributes: those of the span's attributes that are read.
+        events: its events.
+        dispatch: the compiled tables.
+        run: what runs the rules.
+    """
+    span, routes, leftovers = reading.span, dispatch.routes, reading.leftovers
     for scope, owner, step in dispatch.scopes:
         if span.scope_name.startswith(scope):
             run(reading, owner, step)
-    for key, value in span.attributes.items():
-        rule = keys.get(key)
-        if rule is not None:
-            taken = run(reading, key, rule, key, value)
-        elif key.partition(".")[0] in heads and (prefix := dispatch.prefix_of(key)) is not None:
-            rest = key[len(prefix) :]
-            taken = run(reading, key, dispatch.prefixes[prefix], key, rest, value)
-        else:
+    for key, value in attributes.items():
+        rule, rest, _ = routes.get(key) or dispatch.route(key)
+        if rule is None:
             taken = False
+        elif rest is None:
+            taken = run(reading, key, rule, key, value)
+        else:
+            taken = run(reading, key, rule, key, rest, value)
         if not taken and key not in leftovers:
             leftovers[key] = value
     _read_events(reading, events, dispatch, run)
@@ -115,10 +132,6 @@ def _read(span: SpanView, events: Sequence[SpanEvent], dispatch: Dispatch, run: 
         reading.restore(reading.gathered(family))
         del reading.groups[family]
     return reading
-
-
-def _plainly(reading: Reading, _place: str, rule: Any, *arguments: Any) -> Any:
-    return rule(reading, *arguments)
 
 
 def _apart(reading: Reading, place: str, rule: Any, *arguments: Any) -> Any:
@@ -178,27 +191,9 @@ def write(reading: Reading) -> dict[str, Any]:
     described = attempt(context.describe, {})
     entries = attempt(metadata.finish, entries, entries)
     attempt(context.add_facts, None, entries)
-    row: dict[str, Any] = identity(reading.span)
-    own = reading.own
-    row["span_attributes"] = {
-        "name": reading.span.name,
-        "type": span_type,
-        **({"purpose": reading.purpose} if reading.purpose else {}),
-        **own.get("span_attributes", {}),
-    }
-    if asked is not content.UNSET:
-        row["input"] = asked
-    if answered is not content.UNSET:
-        row["output"] = answered
-    for name in ("expected", "origin", "classifications"):
-        if name in own:
-            row[name] = own[name]
+    row = compose(reading.span, span_type, reading, asked, answered)
     if error is not None:
         row["error"] = error
-    if reading.scores:
-        row["scores"] = reading.scores
-    if reading.tags:
-        row["tags"] = reading.tags
     attempt(metadata.add_remainders, None, {**row, "metrics": numbers}, entries)
     if reading.problems:
         entries["mapping_error"] = "; ".join(reading.problems)
@@ -206,6 +201,44 @@ def write(reading: Reading) -> dict[str, Any]:
     row["metrics"] = numbers
     row["context"] = described
     return row
+
+
+def compose(
+    span: SpanView, span_type: str, reading: Reading, asked: Any, answered: Any
+) -> dict[str, Any]:
+    """Write the fields of a row that stand before its metadata.
+
+    Args:
+        span: the span.
+        span_type: its Braintrust type.
+        reading: what was read of it.
+        asked: the row's input, or `content.UNSET`.
+        answered: its output, or `content.UNSET`.
+    """
+    row = identity(span)
+    own = reading.own
+    named: dict[str, Any] = {"name": span.name, "type": span_type}
+    if reading.purpose:
+        named["purpose"] = reading.purpose
+    if "span_attributes" in own:
+        named |= own["span_attributes"]
+    row["span_attributes"] = named
+    if asked is not content.UNSET:
+        row["input"] = asked
+    if answered is not content.UNSET:
+        row["output"] = answered
+    for name in _OWN_FIELDS:
+        if name in own:
+            row[name] = own[name]
+    if reading.scores:
+        row["scores"] = reading.scores
+    if reading.tags:
+        row["tags"] = list(reading.tags)
+    return row
+
+
+# Fields that only `braintrust.*` attributes have.
+_OWN_FIELDS = ("expected", "origin", "classifications")
 
 
 class _Attempts:

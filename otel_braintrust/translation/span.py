@@ -93,6 +93,8 @@ class SpanView(Protocol):
     def dropped_events(self) -> int: ...
     @property
     def dropped_links(self) -> int: ...
+    @property
+    def has_only_attributes(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -120,6 +122,17 @@ class OtlpSpan:
     dropped_attributes: int = 0
     dropped_events: int = 0
     dropped_links: int = 0
+
+    @property
+    def has_only_attributes(self) -> bool:
+        """No events, no links, and nothing was dropped."""
+        return not (
+            self.events
+            or self.links
+            or self.dropped_attributes
+            or self.dropped_events
+            or self.dropped_links
+        )
 
 
 class SdkSpan:
@@ -203,6 +216,20 @@ class SdkSpan:
             )
             for link in self._span.links
         ]
+
+    @property
+    def has_only_attributes(self) -> bool:
+        """No events, no links, and nothing was dropped."""
+        span = self._span
+        events = getattr(span, "_events", None)
+        links = getattr(span, "_links", None)
+        return not (
+            (span.events if events is None else len(events))
+            or (span.links if links is None else len(links))
+            or self.dropped_attributes
+            or self.dropped_events
+            or self.dropped_links
+        )
 
     @property
     def status_description(self) -> str | None:

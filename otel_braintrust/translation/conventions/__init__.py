@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from otel_braintrust.translation.conventions import (
     braintrust,
@@ -74,6 +75,24 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
 )
 
 
+class Route(NamedTuple):
+    """Who reads an attribute.
+
+    Attributes:
+        rule: its rule; None: no dialect knows the key.
+        rest: what is left of the key after the prefix whose rule it is; None: it is the key's own.
+        mark: the key, or the prefix.
+    """
+
+    rule: Any
+    rest: str | None
+    mark: str
+
+
+# Keys of numbered families are endless; beyond so many the table begins anew.
+MAX_ROUTES = 20_000
+
+
 @dataclass(slots=True)
 class Dispatch:
     """All tables in one: a key is looked up once, whatever number of dialects there are.
@@ -87,6 +106,7 @@ class Dispatch:
         finish: the convention's name and its step.
         owners: the convention's name for a key, a prefix, or an `event NAME`.
         users: names of the conventions that are not ours.
+        routes: who reads each key met so far.
     """
 
     keys: dict[str, Rule] = field(default_factory=dict)
@@ -97,6 +117,25 @@ class Dispatch:
     finish: tuple[tuple[str, Step], ...] = ()
     owners: dict[str, str] = field(default_factory=dict)
     users: tuple[str, ...] = ()
+    routes: dict[str, Route] = field(default_factory=dict)
+
+    def route(self, key: str) -> Route:
+        """Who reads an attribute, by its key."""
+        found = self.routes.get(key)
+        return found if found is not None else self._new_route(key)
+
+    def _new_route(self, key: str) -> Route:
+        rule = self.keys.get(key)
+        if rule is not None:
+            route = Route(rule, None, key)
+        elif key.partition(".")[0] in self.heads and (prefix := self.prefix_of(key)) is not None:
+            route = Route(self.prefixes[prefix], key[len(prefix) :], prefix)
+        else:
+            route = Route(None, None, key)
+        if len(self.routes) >= MAX_ROUTES:
+            self.routes.clear()
+        self.routes[key] = route
+        return route
 
     def prefix_of(self, key: str) -> str | None:
         """The longest prefix in the tables with which a key starts."""
@@ -142,4 +181,4 @@ def compile_dispatch(
 
 DISPATCH: Dispatch = compile_dispatch()
 
-__all__ = ["CONVENTIONS", "DISPATCH", "Convention", "Dispatch", "compile_dispatch"]
+__all__ = ["CONVENTIONS", "DISPATCH", "Convention", "Dispatch", "Route", "compile_dispatch"]

@@ -118,6 +118,7 @@ _ANY = frozenset({LLM, TASK, TOOL, FUNCTION, "score", "eval"})
 _LLM_TASK = frozenset({LLM, TASK})
 
 
+@rules.varying
 def _input_messages(reading: Reading, key: str, value: Any) -> bool:
     reading.offer(
         "input", Candidate(FIRST_CHOICE, "messages", value, {key: value}, _LLM_TASK, order=2)
@@ -125,6 +126,7 @@ def _input_messages(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
+@rules.varying
 def _system_instructions(reading: Reading, key: str, value: Any) -> bool:
     reading.system = Candidate(FIRST_CHOICE, "system", value, {key: value})
     return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions.rules import NO_TYPES, Step
+from otel_braintrust.translation.conventions.rules import NO_TYPES, Step, varying
 from otel_braintrust.translation.reading import Candidate, Reading
 
 _ROLES = {"input": "user", "output": "assistant"}
@@ -38,7 +38,7 @@ def messages(
         listed = [{"role": _ROLES[side], **_message(fields)} for fields in members]
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
-    return step
+    return varying(step)
 
 
 def _message(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -165,9 +165,10 @@ def _build_messages(family: str, side: str) -> rules.Step:
             Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
         )
 
-    return step
+    return rules.varying(step)
 
 
+@rules.varying
 def _build_prompts(reading: Reading) -> None:
     for family, side, role, name in (
         ("llm.prompts", "input", "user", "prompt.text"),
@@ -179,6 +180,7 @@ def _build_prompts(reading: Reading) -> None:
             reading.offer(side, Candidate(FIRST_CHOICE, "messages", texts, raw, _LLM, order=4))
 
 
+@rules.varying
 def _build_tools(reading: Reading) -> None:
     members, raw = reading.take("llm.tools")
     if not members:
@@ -210,6 +212,7 @@ def _documents(reading: Reading, family: str) -> tuple[list[Any], dict[str, Any]
     return listed, raw
 
 
+@rules.varying
 def _build_documents(reading: Reading) -> None:
     for family in ("retrieval.documents", "reranker.output_documents"):
         found, raw = _documents(reading, family)
@@ -226,6 +229,7 @@ def _build_documents(reading: Reading) -> None:
         reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION, order=-1))
 
 
+@rules.varying
 def _build_embeddings(reading: Reading) -> None:
     members = reading.groups.pop("embedding.embeddings", None)
     if not members:
@@ -267,7 +271,7 @@ def _build_evaluations(family: str, prefix: str) -> rules.Step:
             else:
                 reading.restore(raw)
 
-    return step
+    return rules.varying(step)
 
 
 def _function_call(reading: Reading, key: str, value: Any) -> bool:
@@ -285,6 +289,7 @@ def _finish_reason(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
+@rules.varying
 def _total_cost(reading: Reading) -> None:
     """Add prompt and completion cost where no total was given."""
     costs = {key: value for _, key, value in reading.costs}
@@ -296,6 +301,7 @@ def _total_cost(reading: Reading) -> None:
         reading.costs.append((45, "llm.cost.prompt+completion", prompt + completion))
 
 
+@rules.varying
 def _partial_cost(reading: Reading, key: str, value: Any) -> bool:
     reading.costs.append((99, key, value))
     return False

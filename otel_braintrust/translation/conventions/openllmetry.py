@@ -45,7 +45,7 @@ def _entity(side: str) -> rules.Rule:
         reading.offer(side, candidate)
         return True
 
-    return read
+    return rules.varying(read)
 
 
 def _entity_input(reading: Reading, holder: Any) -> Any:
@@ -85,6 +85,7 @@ def _entity_output(holder: Any) -> Any:
     return holder[shown]
 
 
+@rules.varying
 def _build_functions(reading: Reading) -> None:
     members, raw = reading.take("llm.request.functions")
     if not members:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from otel_braintrust.translation.decoding import (
     as_list,
@@ -32,6 +32,24 @@ Step = Callable[[Reading], None]
 MAX_INDEX_DIGITS = 4
 
 NO_TYPES: frozenset[str] = frozenset()
+
+# Entries that name one call or one user: they differ from span to span.
+_IDENTIFIERS = frozenset(
+    {"response_id", "previous_response_id", "session_id", "tool_call_id", "user_id"}
+)
+
+AnyRule = TypeVar("AnyRule", bound=Callable[..., Any])
+
+
+def varying(rule: AnyRule) -> AnyRule:
+    """Mark a rule whose value differs from span to span and decides nothing but its own field.
+
+    Such a rule may offer content, a count, a cost, a time, an identifier or a user's own entry; it
+    looks at nothing but its value and leaves all else in the reading alone. What spans of one shape
+    have in common is then worked out once: see `recurring`.
+    """
+    rule.varies = True  # type: ignore[attr-defined]  # functions take any attribute
+    return rule
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,7 @@ def named(name: str, rank: int = 50, *, keep: bool = False, convert: Any = None)
         reading.suggest(name, rank, key, convert(value) if convert else value, value)
         return not keep
 
-    return read
+    return varying(read) if name in _IDENTIFIERS else read
 
 
 def setting(name: str, rank: int = 50) -> Rule:
@@ -152,7 +170,7 @@ def count(family: str, name: str) -> Rule:
     def read(reading: Reading, key: str, value: Any) -> bool:
         return reading.count(family, name, key, value)
 
-    return read
+    return varying(read)
 
 
 def cost(rank: int) -> Rule:
@@ -162,7 +180,7 @@ def cost(rank: int) -> Rule:
         reading.costs.append((rank, key, value))
         return True
 
-    return read
+    return varying(read)
 
 
 def first_token(rank: int, *, unit_s: float = 1.0) -> Rule:
@@ -174,7 +192,7 @@ def first_token(rank: int, *, unit_s: float = 1.0) -> Rule:
         reading.first_token.append((rank, key, float(value) * unit_s, value))
         return True
 
-    return read
+    return varying(read)
 
 
 def error(rank: int = 20) -> Rule:
@@ -213,7 +231,7 @@ def content(
             reading.offer(side, Candidate(rank, form, value, {key: value}, homes, order))
         return True
 
-    return read
+    return varying(read)
 
 
 def member(side: str, name: str, rank: int, *, homes: frozenset[str] = NO_TYPES) -> Rule:
@@ -294,7 +312,7 @@ def entry(rules: Mapping[str, Rule] | None = None, *, keep: bool = False) -> Pre
             reading.user_metadata.setdefault(rest, decode_container(value))
         return not keep
 
-    return read
+    return varying(read)
 
 
 def numbered(family: str) -> PrefixRule:
@@ -309,7 +327,7 @@ def numbered(family: str) -> PrefixRule:
         holder.setdefault("", {})[key] = value
         return True
 
-    return read
+    return varying(read)
 
 
 def keep(_reading: Reading, _key: str, _value: Any) -> bool:

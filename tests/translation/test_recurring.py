@@ -1,0 +1,146 @@
+"""Spans that come again get the row that they would have got as the first of their kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otel_braintrust.traces import TraceAssembler
+from otel_braintrust.translation import OtlpSpan, translate
+from otel_braintrust.translation.otlp import decode
+from otel_braintrust.translation.recurring import Recurring
+from otel_braintrust.translation.strict import strict
+from tests.translation.conformance import CORPUS
+from tests.translation.test_any_span import TELLING, keys
+
+EXAMPLES = int(os.environ.get("TRANSLATION_EXAMPLES", "300"))
+CASES = sorted(CORPUS.glob("*/*/spans.otlp.json"))
+
+# What an SDK's attributes can hold.
+hashable = st.one_of(
+    st.booleans(),
+    st.integers(-10, 10_000),
+    st.floats(allow_nan=False),
+    st.text(max_size=12),
+    st.sampled_from(TELLING),
+    st.sampled_from(["chat", "gpt-4o", "openai", "invoke_agent", "LLM"]),
+    st.tuples(st.text(max_size=5), st.text(max_size=5)),
+)
+
+
+def _as_in_the_sdk(value: Any) -> Any:
+    return tuple(map(_as_in_the_sdk, value)) if isinstance(value, list) else value
+
+
+def _recorded(case: Path) -> Iterator[OtlpSpan]:
+    for span in decode(case.read_bytes()).spans:
+        assert isinstance(span, OtlpSpan)
+        attributes = {key: _as_in_the_sdk(value) for key, value in span.attributes.items()}
+        yield dataclasses.replace(span, attributes=attributes)
+
+
+def _with_other_values(span: OtlpSpan) -> OtlpSpan:
+    """The same call another time: other counts, longer texts."""
+
+    def other(value: Any) -> Any:
+        if type(value) is int:
+            return value + 1
+        is_plain = isinstance(value, str) and len(value) > 12 and value[0] not in '{["'
+        return value + "!" if is_plain else value
+
+    attributes = {key: other(value) for key, value in span.attributes.items()}
+    return dataclasses.replace(span, attributes=attributes)
+
+
+def _assert_as_the_first_time(recurring: Recurring, span: OtlpSpan) -> None:
+    row, _ = recurring.make(span)
+    if row is not None:  # else a placeholder, which only the whole way finds
+        assert strict(row) == translate(span)
+
+
+@pytest.mark.parametrize("producer", sorted({case.parts[-3] for case in CASES}))
+def test_a_recorded_span_is_translated_alike_each_time(producer: str) -> None:
+    for case in (case for case in CASES if case.parts[-3] == producer):
+        recurring = Recurring()
+        for span in _recorded(case):
+            again = _with_other_values(span)
+            for each in (span, span, span, again, again, again, span):
+                _assert_as_the_first_time(recurring, each)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data(), named=st.lists(keys, max_size=8, unique=True))
+def test_spans_with_the_same_keys_and_any_values_are_translated_alike_each_time(
+    data: st.DataObject, named: list[str]
+) -> None:
+    def draw() -> OtlpSpan:
+        values = {key: data.draw(hashable) for key in named}
+        return OtlpSpan("1" * 32, "2" * 16, "call", start_ns=5, end_ns=9, attributes=values)
+
+    recurring = Recurring()
+    first, second = draw(), draw()
+    for span in (first, first, first, second, second, second, first, second):
+        _assert_as_the_first_time(recurring, span)
+
+
+def _chat(number: int) -> OtlpSpan:
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.request.temperature": 0.5,
+        "gen_ai.response.id": f"chatcmpl-{number}",
+        "gen_ai.usage.input_tokens": number,
+        "gen_ai.usage.output_tokens": 2,
+        "gen_ai.input.messages": json.dumps(
+            [{"role": "user", "parts": [{"type": "text", "content": str(number)}]}]
+        ),
+        "request": f"r{number}",
+    }
+    return OtlpSpan("1" * 32, f"{number:016x}", "chat gpt-4o", start_ns=5, attributes=attributes)
+
+
+def test_spans_of_one_shape_keep_their_own_texts_counts_and_ids() -> None:
+    rows = [entry.row for entry in TraceAssembler().assemble([_chat(n) for n in range(1, 9)])]
+
+    for number, row in enumerate(rows, start=1):
+        assert row is not None
+        assert row["input"] == [{"role": "user", "content": str(number)}]
+        assert row["metrics"]["prompt_tokens"] == number
+        assert row["metadata"]["response_id"] == f"chatcmpl-{number}"
+        assert row["metadata"]["request"] == f"r{number}"
+        assert row["metadata"]["temperature"] == 0.5
+
+
+def test_a_row_that_is_changed_changes_no_other_row_of_its_shape() -> None:
+    assembler = TraceAssembler(strict_rows=False)
+    for entry in assembler.assemble([_chat(n) for n in range(1, 9)]):
+        assert entry.row is not None
+        entry.row["metadata"]["model"] = "changed"
+        entry.row["span_attributes"]["type"] = "changed"
+        entry.row["context"]["caller_filename"] = "changed"
+
+    (last,) = assembler.assemble([_chat(20)])
+    assert last.row == translate(_chat(20))
+
+
+@pytest.mark.parametrize("value", [1, 1.0, True, "1"])
+def test_equal_values_of_other_types_are_kept_apart(value: Any) -> None:
+    recurring = Recurring()
+    for each in (1, 1, 1, 1.0, True, "1", value):
+        span = dataclasses.replace(_chat(1), attributes={"gen_ai.request.seed": each})
+        row, _ = recurring.make(span)
+        assert row is not None
+        assert type(row["metadata"]["seed"]) is type(translate(span)["metadata"]["seed"])
