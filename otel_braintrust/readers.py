@@ -114,6 +114,15 @@ def _read_function(raw: Any) -> Any:
     return raw
 
 
+def _read_mask(raw: Any) -> Any:
+    from otel_braintrust.redaction.mask import MaskError, read_mask
+
+    try:
+        return read_mask(raw)
+    except MaskError as error:
+        raise ValueError(f"a mask; {error}") from error
+
+
 def _read_object(raw: Any) -> Any:
     return raw
 
@@ -137,5 +146,6 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "names": _read_names,
     "ratio": _read_ratio,
     "function": _read_function,
+    "mask": _read_mask,
     "object": _read_object,
 }
