@@ -41,7 +41,18 @@ CREATE TABLE IF NOT EXISTS rows (
 );
 CREATE INDEX IF NOT EXISTS rows_by_owner ON rows (identity, owner, number);
 CREATE INDEX IF NOT EXISTS rows_by_writer ON rows (writer);
+CREATE TABLE IF NOT EXISTS attachments (
+    key TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    writer TEXT NOT NULL,
+    owner TEXT,
+    written_at REAL NOT NULL,
+    filename TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    content BLOB NOT NULL
+);
 """
+TABLES = ("rows", "attachments")
 COLUMNS = "number, writer, destination, row"
 
 # The tokens of this process: a row that any of them owns is in hands that live.
@@ -91,13 +102,13 @@ class Spool:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.path = Path(directory).expanduser().absolute() / FILE_NAME
-        self._identity = identity
+        self.identity = identity
         self._max_bytes = max_bytes
-        self._max_age_s = max_age_s
+        self.max_age_s = max_age_s
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._begin()
-        with self._writing():
+        with self.writing():
             pass
 
     def _begin(self) -> None:
@@ -120,14 +131,14 @@ class Spool:
         owner = self.token if owned else None
         written_at = self._clock()
         numbers: list[int | None] = []
-        with self._writing() as connection:
-            room_bytes = self._max_bytes - _used_bytes(connection)
+        with self.writing() as connection:
+            room_bytes = self.room_bytes(connection)
             for destination, row in rows:
                 room_bytes -= len(row)
                 if room_bytes < 0:
                     numbers.append(None)
                     continue
-                values = (self._identity or "", self.token, owner, written_at, destination, row)
+                values = (self.identity or "", self.token, owner, written_at, destination, row)
                 cursor = connection.execute(
                     "INSERT INTO rows (identity, writer, owner, written_at, destination, row)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
@@ -136,6 +147,18 @@ class Spool:
                 numbers.append(cursor.lastrowid)
         return numbers
 
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock()
+
+    def room_bytes(self, connection: sqlite3.Connection) -> int:
+        """How many bytes more may be written.
+
+        Args:
+            connection: From :meth:`writing`.
+        """
+        return self._max_bytes - _used_bytes(connection)
+
     def claim(self, *, max_rows: int, max_bytes: int) -> list[SpooledRow]:
         """Take the oldest rows that nobody else sends.
 
@@ -143,8 +166,8 @@ class Spool:
             max_rows: Most rows.
             max_bytes: Most bytes of them together, beyond the first.
         """
-        with self._writing() as connection:
-            self._free_rows_of_the_dead(connection)
+        with self.writing() as connection:
+            self.free_what_the_dead_own(connection)
             found: list[SpooledRow] = []
             size_bytes = 0
             for values in connection.execute(
@@ -165,13 +188,13 @@ class Spool:
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Forget rows that are settled."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.executemany("DELETE FROM rows WHERE number = ?", [(n,) for n in numbers])
             connection.execute("PRAGMA incremental_vacuum(64)").fetchall()
 
     def release(self, numbers: Sequence[int]) -> None:
         """Let others send these rows."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.executemany(
                 "UPDATE rows SET owner = NULL WHERE number = ? AND owner = ?",
                 [(number, self.token) for number in numbers],
@@ -179,8 +202,8 @@ class Spool:
 
     def remove_expired(self) -> tuple[int, int]:
         """Forget rows that are too old; how many were written by this process, and by others."""
-        before = self._clock() - self._max_age_s
-        with self._writing() as connection:
+        before = self._clock() - self.max_age_s
+        with self.writing() as connection:
             expired = connection.execute(
                 f"SELECT number, writer FROM rows WHERE {self._whose} AND written_at < ?",  # noqa: S608
                 (*self._who, before),
@@ -191,7 +214,7 @@ class Spool:
 
     def count(self) -> int:
         """How many rows wait, in whosever hands they are."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = connection.execute(
                 f"SELECT COUNT(*) FROM rows WHERE {self._whose}",  # noqa: S608
                 self._who,
@@ -200,7 +223,7 @@ class Spool:
 
     def has_backlog(self) -> bool:
         """Tell whether a row of this process waits that is in nobody's hands."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             query = "SELECT 1 FROM rows WHERE writer = ? AND owner IS NULL LIMIT 1"
             return connection.execute(query, (self.token,)).fetchone() is not None
 
@@ -208,7 +231,7 @@ class Spool:
         """Say now and then that this process lives and sends the rows it has."""
         now = time.monotonic()
         if now >= self._next_beat:
-            with self._writing():
+            with self.writing():
                 pass
 
     def close(self) -> None:
@@ -216,8 +239,12 @@ class Spool:
         with self._lock:
             if self._connection is None or self._pid != os.getpid():
                 return
-            with suppress(SpoolError), self._writing() as connection:
-                connection.execute("UPDATE rows SET owner = NULL WHERE owner = ?", (self.token,))
+            with suppress(SpoolError), self.writing() as connection:
+                for table in TABLES:
+                    connection.execute(
+                        f"UPDATE {table} SET owner = NULL WHERE owner = ?",  # noqa: S608
+                        (self.token,),
+                    )
                 connection.execute("DELETE FROM owners WHERE token = ?", (self.token,))
             _living_tokens.discard(self.token)
             with suppress(sqlite3.Error):
@@ -234,20 +261,29 @@ class Spool:
 
     @property
     def _whose(self) -> str:
-        return "identity = ?" if self._identity is not None else "1 = 1"
+        return "identity = ?" if self.identity is not None else "1 = 1"
 
     @property
     def _who(self) -> tuple[str, ...]:
-        return (self._identity,) if self._identity is not None else ()
+        return (self.identity,) if self.identity is not None else ()
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The file, for reading.
+
+        Raises:
+            SpoolError: The file cannot be used.
+        """
         with self._lock, self._told_as_spool_error(), suppressed_instrumentation():
             yield self._open()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that no other process writes in; it tells that this one lives."""
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that no other process writes in; it tells that this one lives.
+
+        Raises:
+            SpoolError: The file cannot be used.
+        """
         with self._lock, self._told_as_spool_error(), suppressed_instrumentation():
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
@@ -277,16 +313,18 @@ class Spool:
             (self.token, socket.gethostname(), os.getpid(), self._clock() + LEASE_S),
         )
 
-    def _free_rows_of_the_dead(self, connection: sqlite3.Connection) -> None:
+    def free_what_the_dead_own(self, connection: sqlite3.Connection) -> None:
+        """Let others have what belongs to processes that have ended."""
         now = self._clock()
         owners = connection.execute("SELECT token, host, pid, until FROM owners").fetchall()
         for token, host, pid, until in owners:
             if token != self.token and (until < now or not _is_alive(token, host, pid)):
                 connection.execute("DELETE FROM owners WHERE token = ?", (token,))
-        connection.execute(
-            "UPDATE rows SET owner = NULL WHERE owner IS NOT NULL"
-            " AND owner NOT IN (SELECT token FROM owners)"
-        )
+        for table in TABLES:
+            connection.execute(
+                f"UPDATE {table} SET owner = NULL WHERE owner IS NOT NULL"  # noqa: S608
+                " AND owner NOT IN (SELECT token FROM owners)"
+            )
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
