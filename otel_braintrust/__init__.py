@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_braintrust.accounts import Counts, FlushResult
-    from otel_braintrust.annotate import TracedSpan, attributes, current_span, log, start_span
+    from otel_braintrust.annotate import current_span, log, start_span
     from otel_braintrust.asgi import SpanSlugMiddleware
     from otel_braintrust.attachments import Attachment, ExternalAttachment, JSONAttachment
+    from otel_braintrust.blocks import attributes
     from otel_braintrust.client import BraintrustClient
     from otel_braintrust.configuration import configure, flush, ledger
     from otel_braintrust.exporter import BraintrustSpanExporter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from otel_braintrust.processor import BraintrustSpanProcessor
     from otel_braintrust.propagation import BraintrustPropagator, extract, inject
     from otel_braintrust.threads import TracedThreadPoolExecutor
+    from otel_braintrust.traced_span import TracedSpan
     from otel_braintrust.tracing import traced
 
 __version__ = "0.1.0"
@@ -71,9 +73,9 @@ _HOMES = {
     "FlushResult": "accounts",
     "JSONAttachment": "attachments",
     "SpanSlugMiddleware": "asgi",
-    "TracedSpan": "annotate",
+    "TracedSpan": "traced_span",
     "TracedThreadPoolExecutor": "threads",
-    "attributes": "annotate",
+    "attributes": "blocks",
     "configure": "configuration",
     "current_span": "annotate",
     "export_span": "links",

@@ -15,7 +15,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
-from otel_braintrust.annotate import TracedSpan, start_span
+from otel_braintrust.annotate import start_span
 from otel_braintrust.annotations import checked, json_value
 from otel_braintrust.delivery.destinations import Destination, parse_parent
 from otel_braintrust.delivery.followers import Change, Followers
@@ -26,6 +26,7 @@ from otel_braintrust.living import latest_processor
 from otel_braintrust.propagation import default_destination
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.slugs import Slug, decode_slug
+from otel_braintrust.traced_span import FIELDS, TracedSpan
 from otel_braintrust.undelivered import Undelivered
 
 logger = logging.getLogger("otel_braintrust")
@@ -171,9 +172,9 @@ def update_span(
 
         update_span(slug, output=corrected, metadata={"reviewed": True})
     """
-    from otel_braintrust.annotate import _FIELDS, log
+    from otel_braintrust.annotate import log
 
-    unknown = fields.keys() - _FIELDS
+    unknown = fields.keys() - FIELDS
     if unknown:
         raise TypeError(f"update_span() has no argument {min(unknown)!r}")
     span = trace.get_current_span() if target is None else target

@@ -231,7 +231,7 @@ def _context_named(parent: str) -> Context:
 def _with_propagated(context: Context, slug: Slug) -> Context:
     if not slug.propagated_event:
         return context
-    from otel_braintrust.annotate import stamped_context
+    from otel_braintrust.blocks import stamped_context
 
     context = stamped_context(context, slug.propagated_event)
     return otel_context.set_value(PROPAGATED_KEY, dict(slug.propagated_event), context)
