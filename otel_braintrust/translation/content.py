@@ -70,11 +70,14 @@ def _rank(candidate: Candidate, span_type: str) -> tuple[int, int]:
 
 
 def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type: str) -> Any:
+    if not candidates:
+        return _with_system(reading, UNSET, span_type) if side == "input" else UNSET
     real: list[Candidate] = []
     empty: list[Candidate] = []
     for candidate in candidates:
         (empty if candidate.rank != OWN and _is_empty(candidate) else real).append(candidate)
-    real.sort(key=lambda candidate: _rank(candidate, span_type))
+    if len(real) > 1:
+        real.sort(key=lambda candidate: _rank(candidate, span_type))
     winner, value = _first_that_reads(reading, side, real, span_type)
     if side == "input":
         value = _with_system(reading, value, span_type)
@@ -118,11 +121,13 @@ def _first_that_reads(
         value = _read(reading, side, candidate, span_type)
         if value is UNSET:
             continue
-        for other in _rivals(candidate, ranked[position + 1 :], span_type):
+        others = ranked[position + 1 :]
+        for other in _rivals(candidate, others, span_type) if others else ():
             theirs = _read(reading, side, other, span_type)
             if theirs is not UNSET and richness(theirs) > richness(value):
                 candidate, value = other, theirs
-        _note_cut(reading, candidate)
+        if candidate.form != "messages" or isinstance(value, str) or len(candidate.raw) > 1:
+            _note_cut(reading, candidate)
         return candidate, value
     for candidate in ranked:  # nobody could read it as what its key promises: shown as it is
         value = decode_container(candidate.value)
@@ -180,8 +185,10 @@ def _read(reading: Reading, side: str, candidate: Candidate, span_type: str) -> 
 
 
 def _messages(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    if isinstance(value, str) and is_cut_short(value) and value[:1] in "[{":
-        return value
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        text, value = value, decode(value)
+        if value is text and read_literal(text) is text:
+            return text  # cut short
     if span_type == "tool":
         return _of_tool(side, value)
     if side == "output":

@@ -31,6 +31,7 @@ PLACEHOLDERS = frozenset(
         "<REDACTED>",
     }
 )
+_LONGEST_PLACEHOLDER = 40
 REDACTIONS = frozenset({"__REDACTED__", "[REDACTED]", "<REDACTED>"})
 
 # Values of parameters that say "was not set": dropped, since they carry nothing.
@@ -142,6 +143,9 @@ def is_placeholder(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
+        # A long text is not hashed, nor copied, to find that it is none.
+        if len(value) > _LONGEST_PLACEHOLDER and not (value[0].isspace() or value[-1].isspace()):
+            return False
         return value in PLACEHOLDERS or value.strip() in PLACEHOLDERS
     if isinstance(value, (Mapping, Sequence)):
         return not value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import Any
 
 from otel_braintrust.translation import content, context, metadata, metrics
@@ -44,7 +45,7 @@ _NOT_SETTLED = (
     "placeholder_span",
 )
 # What a reading of varying attributes must not hold: it would have to be set against the rest.
-_NOT_VARYING = (
+_not_varying = attrgetter(
     "own",
     "tags",
     "scores",
@@ -140,7 +141,7 @@ class Form:
         reading.is_embedding = settled.is_embedding
         reading.excludes_cache = settled.excludes_cache
         loose = reading.leftovers
-        for (rule, rest, _), key, value in varying:
+        for (rule, rest, _, _), key, value in varying:
             if rule is None:
                 taken = False
             elif rest is None:
@@ -158,7 +159,7 @@ class Form:
         counted: dict[str, Any] = {}
         numbers = metrics.decide(reading, self._span_type, self._provider, counted)
         named = self._named(reading)
-        if named is None or any(getattr(reading, name) for name in _NOT_VARYING):
+        if named is None or any(_not_varying(reading)):
             return None
         entries = self._entries.copy()
         for added in (named, counted, reading.user_metadata, metadata.opened(reading.leftovers)):

@@ -86,6 +86,10 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
     found: list[Message] = []
     loose: list[Any] = []
     for item in values:
+        plain = _plain(item)
+        if plain is not None and not loose:
+            found.append(plain)
+            continue
         decoded = decode_container(item)
         if isinstance(decoded, Mapping) and is_message(decoded):
             _flush_loose(loose, found, default_role)
@@ -218,8 +222,34 @@ def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     return message, None
 
 
+_PLAIN_ROLES = KNOWN_ROLES - {"tool"}
+_ROLE_AND_PARTS = ({"role", "parts"}, {"role", "parts", "finish_reason"})
+_TEXT_PART = {"type", "content"}
+
+
+def _plain(message: Any) -> Message | None:
+    """Convert a message of one text, as most are; None if it is any other."""
+    if type(message) is not dict or message.get("role") not in _PLAIN_ROLES:
+        return None
+    text = message.get("content")
+    if text is None:
+        parts_ = message.get("parts")
+        if type(parts_) is not list or len(parts_) != 1 or message.keys() not in _ROLE_AND_PARTS:
+            return None
+        (part,) = parts_
+        if type(part) is not dict or part.keys() != _TEXT_PART or part["type"] != "text":
+            return None
+        text = part["content"]
+    elif len(message) != 2 or text[:1] in ("", "[", " ", "\n"):
+        return None
+    return {"role": message["role"], "content": text} if type(text) is str else None
+
+
 def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     """Convert one message; tool results in it become messages of their own, in their place."""
+    plain = _plain(message)
+    if plain is not None:
+        return [plain]
     body, raw_role = _unwrap(message)
     kind = body.get("type")
     if raw_role is None and kind in ITEM_TYPES and kind != "message":

@@ -108,6 +108,8 @@ def _keep_differing(reading: Reading, found: usage.Usage) -> None:
 
 
 def _cost(reading: Reading, metadata: dict[str, Any], *, has_tokens: bool) -> float | None:
+    if not reading.costs:
+        return None
     chosen: float | None = None
     for _rank, key, raw in sorted(reading.costs, key=lambda cost: cost[0]):
         number = _dollars(raw)
@@ -130,6 +132,8 @@ def _dollars(raw: Any) -> float | None:
 
 
 def _first_token(reading: Reading) -> float | None:
+    if not reading.first_token:
+        return None
     span = reading.span
     duration_s = (span.end_ns - span.start_ns) / 1e9 if span.end_ns else math.inf
     is_strands = span.scope_name.startswith("strands")

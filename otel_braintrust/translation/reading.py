@@ -64,6 +64,14 @@ class Suggestion:
 
 
 @dataclass(slots=True)
+class Family:
+    """A flat family of attributes: its numbered members' fields, and the attributes themselves."""
+
+    members: dict[int, dict[str, Any]] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Reading:
     """Everything read from one span, before any field is decided.
 
@@ -88,7 +96,7 @@ class Reading:
     rejected_scores: dict[str, Any] = field(default_factory=dict)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     errors: list[tuple[int, Any]] = field(default_factory=list)
-    groups: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
+    groups: dict[str, Family] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -115,24 +123,30 @@ class Reading:
 
     def group(self, family: str, index: int) -> dict[str, Any]:
         """The fields gathered so far of one numbered member of a flat family."""
-        members = self.groups.setdefault(family, {})
-        return members.setdefault(index, {})
+        return self._family(family).members.setdefault(index, {})
+
+    def gather(self, family: str, index: int, name: str, key: str, value: Any) -> None:
+        """Note a field of one numbered member of a flat family, and the attribute it stands in."""
+        gathered = self.groups.get(family) or self._family(family)
+        fields = gathered.members.get(index)
+        if fields is None:
+            fields = gathered.members[index] = {}
+        fields[name] = value
+        gathered.raw[key] = value
+
+    def _family(self, family: str) -> Family:
+        return self.groups.setdefault(family, Family())
 
     def take(self, family: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Take a flat family: its members by number, and the attributes that they were made of."""
-        members = self.groups.pop(family, {})
-        raw: dict[str, Any] = {}
-        listed = [members[index] for index in sorted(members)]
-        for fields in listed:
-            raw |= fields.pop("")
-        return listed, raw
+        gathered = self.groups.pop(family, None)
+        if gathered is None:
+            return [], {}
+        return [fields for _, fields in sorted(gathered.members.items())], gathered.raw
 
     def gathered(self, family: str) -> dict[str, Any]:
         """The attributes of which a flat family was gathered, under their own keys."""
-        raw: dict[str, Any] = {}
-        for fields in self.groups.get(family, {}).values():
-            raw |= fields.get("", {})
-        return raw
+        return dict(self.groups[family].raw) if family in self.groups else {}
 
     def best(self, name: str) -> Any:
         """The best real value suggested for a name so far; None without one."""

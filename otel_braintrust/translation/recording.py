@@ -119,8 +119,8 @@ def _marks(reading: Reading) -> Iterator[tuple[Mark, Any]]:
                 yield ("own", name, str(inner)), True
         else:
             yield ("own", name), id(value)
-    for family, members in reading.groups.items():
-        yield ("group", family), sum(map(len, members.values()))
+    for family, gathered in reading.groups.items():
+        yield ("group", family), (len(gathered.raw), sum(map(len, gathered.members.values())))
     for family, record in reading.usage.families.items():
         for name, count in record.items():
             yield ("usage", family, name), count

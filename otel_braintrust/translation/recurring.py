@@ -57,7 +57,10 @@ class Recurring:
         if sketch is None:
             return _whole_way(span, self.dispatch)
         shape, varying = sketch
-        form = self._forms.get(shape)
+        try:
+            form = self._forms.get(shape)
+        except TypeError:  # a list or an object as a value
+            return _whole_way(span, self.dispatch)
         row = form.fill(span, varying) if form is not None else None
         if form is None or row is None:
             row, parent = _whole_way(span, self.dispatch)
@@ -82,7 +85,7 @@ class Recurring:
         """The shape of a span and what varies in it; None for a span that is read whole."""
         if span.status_code == "ERROR" or span.trace_state or not span.has_only_attributes:
             return None
-        route_of, settled = self.dispatch.routes, self._settled
+        routes, settled = self.dispatch.routes, self._settled
         shape: list[Any] = [
             span.name,
             span.scope_name,
@@ -96,11 +99,10 @@ class Recurring:
         varying: Varying = []
         mark = None
         for key, value in span.attributes.items():
-            route = route_of.get(key) or self.dispatch.route(key)
-            rule = route.rule
-            if key not in settled if rule is None else hasattr(rule, "varies"):
+            route = routes.get(key) or self.dispatch.route(key)
+            if route.varies and key not in settled:
                 varying.append((route, key, value))
-                if route.mark != mark:
+                if route.mark is not mark:
                     mark = route.mark
                     shape.append(mark)
                 continue
@@ -114,12 +116,7 @@ class Recurring:
                 shape.append((kind, value))
                 if kind is tuple:
                     shape.extend(map(type, value))
-        found = tuple(shape)
-        try:
-            hash(found)
-        except TypeError:  # a list or an object as a value
-            return None
-        return found, varying
+        return tuple(shape), varying
 
     def _learn(
         self, span: SpanView, shape: Hashable, varying: Varying, row: dict[str, Any] | None

@@ -116,7 +116,7 @@ def read_into(
         if span.scope_name.startswith(scope):
             run(reading, owner, step)
     for key, value in attributes.items():
-        rule, rest, _ = routes.get(key) or dispatch.route(key)
+        rule, rest, _, _ = routes.get(key) or dispatch.route(key)
         if rule is None:
             taken = False
         elif rest is None:
@@ -129,8 +129,7 @@ def read_into(
     for owner, step in dispatch.finish:
         run(reading, owner, step)
     for family in list(reading.groups):  # gathered by a rule, and put together by nobody
-        reading.restore(reading.gathered(family))
-        del reading.groups[family]
+        reading.restore(reading.take(family)[1])
     return reading
 
 

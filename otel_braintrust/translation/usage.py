@@ -116,7 +116,7 @@ def resolve(
         return None
     counts = dict(records.families[family])
     filled: dict[str, str] = {}
-    for other in _families_of(records):
+    for other in _families_of(records) if len(records.families) > 1 else ():
         theirs = records.families.get(other)
         if other != family and theirs and _agree(counts, theirs):
             for name, count in theirs.items():
@@ -146,6 +146,8 @@ def _families_of(records: UsageRecords) -> Sequence[str]:
 
 
 def _choose(records: UsageRecords) -> str | None:
+    if len(records.families) == 1:
+        return next(iter(records.families))
     present = [name for name in _families_of(records) if records.families.get(name)]
     complete = [
         name

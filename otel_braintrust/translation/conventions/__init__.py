@@ -82,11 +82,13 @@ class Route(NamedTuple):
         rule: its rule; None: no dialect knows the key.
         rest: what is left of the key after the prefix whose rule it is; None: it is the key's own.
         mark: the key, or the prefix.
+        varies: its value differs from span to span, and nothing hangs on it: see `rules.varying`.
     """
 
     rule: Any
     rest: str | None
     mark: str
+    varies: bool = True
 
 
 # Keys of numbered families are endless; beyond so many the table begins anew.
@@ -127,9 +129,10 @@ class Dispatch:
     def _new_route(self, key: str) -> Route:
         rule = self.keys.get(key)
         if rule is not None:
-            route = Route(rule, None, key)
+            route = Route(rule, None, key, hasattr(rule, "varies"))
         elif key.partition(".")[0] in self.heads and (prefix := self.prefix_of(key)) is not None:
-            route = Route(self.prefixes[prefix], key[len(prefix) :], prefix)
+            rule = self.prefixes[prefix]
+            route = Route(rule, key[len(prefix) :], prefix, hasattr(rule, "varies"))
         else:
             route = Route(None, None, key)
         if len(self.routes) >= MAX_ROUTES:

@@ -56,9 +56,7 @@ def _flat(side: str) -> PrefixRule:
     def read(reading: Reading, key: str, rest: str, value: Any) -> bool:
         if not rest:
             return False
-        holder = reading.groups.setdefault(f"braintrust.{side}", {}).setdefault(0, {})
-        holder[rest] = value
-        holder.setdefault("", {})[key] = value
+        reading.gather(f"braintrust.{side}", 0, rest, key, value)
         return True
 
     return read
@@ -66,10 +64,8 @@ def _flat(side: str) -> PrefixRule:
 
 def _build_flat(reading: Reading) -> None:
     for side in ("input", "output", "expected"):
-        members = reading.groups.pop(f"braintrust.{side}", None)
-        if members:
-            fields = members[0]
-            raw = fields.pop("")
+        members, raw = reading.take(f"braintrust.{side}")
+        for fields in members:
             _set(reading, side, f"braintrust.{side}", _nest(fields), raw, order=2)
 
 

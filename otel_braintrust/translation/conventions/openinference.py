@@ -231,21 +231,13 @@ def _build_documents(reading: Reading) -> None:
 
 @rules.varying
 def _build_embeddings(reading: Reading) -> None:
-    members = reading.groups.pop("embedding.embeddings", None)
-    if not members:
-        return
-    raw_texts: dict[str, Any] = {}
-    raw_vectors: dict[str, Any] = {}
+    members, raw = reading.take("embedding.embeddings")
+    raw_texts = {key: value for key, value in raw.items() if not key.endswith(".vector")}
+    raw_vectors = {key: value for key, value in raw.items() if key.endswith(".vector")}
     texts, lengths = [], []
-    for index in sorted(members):
-        fields = members[index]
-        raw = fields.pop("")
-        text, vector = (
-            fields.get("embedding.text"),
-            decode_container(fields.get("embedding.vector")),
-        )
-        raw_texts |= {key: value for key, value in raw.items() if not key.endswith(".vector")}
-        raw_vectors |= {key: value for key, value in raw.items() if key.endswith(".vector")}
+    for fields in members:
+        text = fields.get("embedding.text")
+        vector = decode_container(fields.get("embedding.vector"))
         if text is not None:
             texts.append(text)
         if isinstance(vector, (list, tuple)):
@@ -260,15 +252,13 @@ def _build_embeddings(reading: Reading) -> None:
 
 def _build_evaluations(family: str, prefix: str) -> rules.Step:
     def step(reading: Reading) -> None:
-        members = reading.groups.pop(family, None)
-        for index in sorted(members or ()):
-            fields = (members or {})[index]
-            raw = fields.pop("")
+        members, raw = reading.take(family)
+        for fields in members:
             own = {name.removeprefix(prefix): decode_container(v) for name, v in fields.items()}
             name = own.pop("name", None)
             if isinstance(name, str):
                 add_evaluation(reading, name, own.pop("score", None), own)
-            else:
+            else:  # which of the attributes were this member's does not matter to a reader
                 reading.restore(raw)
 
     return rules.varying(step)

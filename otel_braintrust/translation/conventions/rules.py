@@ -7,6 +7,7 @@ convention's table maps keys to them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -319,15 +320,22 @@ def numbered(family: str) -> PrefixRule:
     """A prefix of a flat family: `PREFIX.N.FIELD` is a field of its Nth member."""
 
     def read(reading: Reading, key: str, rest: str, value: Any) -> bool:
-        index, _, name = rest.partition(".")
-        if not name or not index.isdigit() or len(index) > MAX_INDEX_DIGITS:
+        place = _place(rest)
+        if place is None:
             return False
-        holder = reading.group(family, int(index))
-        holder[name] = value
-        holder.setdefault("", {})[key] = value
+        reading.gather(family, *place, key, value)
         return True
 
     return varying(read)
+
+
+@functools.lru_cache(maxsize=8_192)
+def _place(rest: str) -> tuple[int, str] | None:
+    """The number and the name in `N.NAME`; None if that is no member of a family."""
+    index, _, name = rest.partition(".")
+    if not name or not index.isdigit() or len(index) > MAX_INDEX_DIGITS:
+        return None
+    return int(index), name
 
 
 def keep(_reading: Reading, _key: str, _value: Any) -> bool:

@@ -48,20 +48,19 @@ def _answer(name: str) -> rules.Rule:
     def read(reading: Reading, key: str, value: Any) -> bool:
         if is_placeholder(value):
             return True
-        fields = reading.group(_ANSWER, 0)
-        fields.setdefault(name, value)
-        fields.setdefault("", {})[key] = value
+        first = reading.group(_ANSWER, 0).get(name, value)
+        reading.gather(_ANSWER, 0, name, key, value)
+        reading.group(_ANSWER, 0)[name] = first
         return True
 
     return read
 
 
 def _build_answer(reading: Reading) -> None:
-    members = reading.groups.pop(_ANSWER, None)
+    members, raw = reading.take(_ANSWER)
     if not members:
         return
-    fields = members[0]
-    raw = fields.pop("")
+    (fields,) = members
     reason = fields.get("finish_reason")
     if reason is not None:
         reading.finish_reasons = reading.finish_reasons or [reason]
