@@ -15,7 +15,7 @@ from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.payloads import PayloadError, PayloadFile, mark_sent, payload_files
-from otel_braintrust.delivery.posting import Round
+from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.replaying import Replay
 from otel_braintrust.delivery.retrying import Backoff
 from otel_braintrust.delivery.sending import Sender

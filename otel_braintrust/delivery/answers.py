@@ -44,27 +44,46 @@ class Response:
             raise ServerError(self.method, self.url, self.status, reason) from error
 
 
-def read_answer(method: str, url: str, answer: requests.Response, *, api_key: str) -> Response:
+def read_body(answer: requests.Response) -> bytes:
+    """The whole body; nothing if it cannot be decoded though the status says that all went well.
+
+    Raises:
+        requests.RequestException: It broke off, or cannot be decoded.
+    """
+    try:
+        return answer.content
+    except requests.exceptions.ContentDecodingError:
+        answer.close()
+        if 200 <= answer.status_code < 300:
+            return b""
+        raise
+
+
+def read_answer(
+    method: str, url: str, answer: requests.Response, body: bytes, *, api_key: str
+) -> Response:
     """What came back.
 
     Args:
         method: The method of the request.
         url: Its address.
-        answer: The answer, read to its end.
+        answer: The answer.
+        body: Its whole body.
         api_key: The key, which no error may show.
 
     Raises:
         ApiError: The status is not 2xx, a web page came, or the answer broke off.
     """
     masked_key = mask_key(api_key)
-    status, body = answer.status_code, answer.content
-    if _is_short(answer):
+    status = answer.status_code
+    if _is_short(answer, body):
         reason = "the answer broke off"
         raise ConnectionFailure(method, url, None, reason, masked_key=masked_key)
     web_page = is_web_page(answer.headers, body)
     if 200 <= status < 300 and not web_page:
         return Response(status, answer.headers, body, method, url)
-    kind = NotFoundError if web_page and status < 400 else error_class(status)
+    # A page, or the way to one, instead of the API: a login wall, a proxy, the wrong address.
+    kind = NotFoundError if status < 400 else error_class(status)
     reason = reason_from_body(body, secret=api_key)
     if web_page:
         reason = "a web page came back, not the API"
@@ -80,9 +99,26 @@ def read_answer(method: str, url: str, answer: requests.Response, *, api_key: st
     )
 
 
-def _is_short(answer: requests.Response) -> bool:
+def require_taken(response: Response) -> None:
+    """Make sure that an answer to rows is no error in the dress of a success.
+
+    Raises:
+        ServerError: The body is an object with an ``error`` and no ids, as gateways send it.
+    """
+    if b'"error"' not in response.body:
+        return
+    try:
+        answer = orjson.loads(response.body)
+    except ValueError:
+        return
+    if isinstance(answer, dict) and answer.get("error") and not answer.get("ids"):
+        reason = reason_from_body(response.body)
+        raise ServerError(response.method, response.url, response.status, reason)
+
+
+def _is_short(answer: requests.Response, body: bytes) -> bool:
     """Tell whether fewer bytes came than announced, which urllib3 before 2 lets pass."""
     announced = answer.headers.get("Content-Length", "")
     if not announced.isdigit() or "Content-Encoding" in answer.headers:
         return False
-    return len(answer.content) < int(announced)
+    return len(body) < int(announced)

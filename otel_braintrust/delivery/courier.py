@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from otel_braintrust.accounts import FlushResult, Ledger, Ticket
-from otel_braintrust.delivery.errors import ApiError
+from otel_braintrust.delivery.errors import ApiError, ThrottledError
+from otel_braintrust.delivery.failures import GONE
 from otel_braintrust.delivery.parcels import Parcel
-from otel_braintrust.delivery.posting import Round
 from otel_braintrust.delivery.replaying import Replay
 from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Backoff, RowPatience
+from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.silence import suppressed_instrumentation
@@ -452,7 +453,10 @@ class Courier:
             self._patience.note_failure(parcel)
         over = [parcel for parcel in waiting if self._patience.is_over(parcel)]
         if over and not (self._replay is not None and self._to_disk(over)):
-            self._give_up(over, error)
+            late = [parcel for parcel in over if self._patience.remaining_s(parcel) <= 0]
+            if not isinstance(error, ThrottledError) and error.reason not in GONE:
+                self._sender.post_bare(late, self._stop_at)
+            self._give_up([parcel for parcel in over if not parcel.is_settled], error)
         waiting = [parcel for parcel in waiting if not parcel.is_settled and parcel not in over]
         # A server that asks for more time than is left gets one last attempt at the end of it.
         at_most_s = min(map(self._patience.remaining_s, waiting), default=0.0)
@@ -462,6 +466,8 @@ class Courier:
         return waiting
 
     def _give_up(self, parcels: list[Parcel], error: ApiError) -> None:
+        if not parcels:
+            return
         reason = REASON_BY_RETRYABLE_ERROR[type(error)]
         self._troubles.tell(
             f"gave up {reason}",

@@ -179,10 +179,10 @@ class Projects:
             wanted["org_name"] = self._connection.org_name
         response = self._connection.api("POST", "/v1/project", json=wanted, deadline=deadline)
         project = response.json()
-        if not isinstance(project, dict) or not isinstance(project.get("id"), str):
+        found = project.get("id") if isinstance(project, dict) else None
+        if not isinstance(found, str) or not found:
             reason = "the answer to a project look-up has no id"
             raise ServerError(response.method, response.url, response.status, reason)
-        found: str = project["id"]
         return found
 
 

@@ -51,13 +51,13 @@ class AuthenticationError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404, or a web page where the API was expected."""
+    """404, or a redirect or a web page where the API was expected."""
 
     remedy = "check BRAINTRUST_API_URL, BRAINTRUST_APP_URL and the project (key {key})"
 
 
 class RequestError(ApiError):
-    """Any other 4xx or a redirect: the server understood, and refuses what was asked."""
+    """Any other 4xx: the server understood, and refuses what was asked."""
 
     remedy = "the request will not be repeated; check the address and what was sent"
 
@@ -69,13 +69,13 @@ class TooLargeError(ApiError):
 
 
 class ThrottledError(ApiError):
-    """408 or 429: the server asks to come back later."""
+    """408, 425 or 429: the server asks to come back later."""
 
     remedy = "it is tried again; if it stays, ask for a higher rate limit or send less"
 
 
 class ServerError(ApiError):
-    """5xx, or an answer that cannot be read."""
+    """5xx, an answer that cannot be read, or one of another server (421)."""
 
     remedy = "it is tried again; if it stays, see Braintrust's status page or your server's log"
 
@@ -92,6 +92,8 @@ ERROR_BY_STATUS: Mapping[int, type[ApiError]] = {
     404: NotFoundError,
     408: ThrottledError,
     413: TooLargeError,
+    421: ServerError,
+    425: ThrottledError,
     429: ThrottledError,
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from otel_braintrust.delivery.answers import require_taken
 from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.errors import ApiError
 from otel_braintrust.delivery.http import Connection
@@ -245,7 +246,8 @@ class Followers:
     ) -> None:
         mine = [changes[id(parcel)] for parcel in batch]
         try:
-            self._connection.api("POST", "/logs3", data=body_of(batch), deadline=deadline)
+            answer = self._connection.api("POST", "/logs3", data=body_of(batch), deadline=deadline)
+            require_taken(answer)
         except RETRYABLE_ERRORS as error:
             self._note_failure(mine, error)
         except ApiError as error:

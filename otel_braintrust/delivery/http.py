@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from urllib3.util import Timeout
 
 from otel_braintrust import __version__
-from otel_braintrust.delivery.answers import Response, read_answer
+from otel_braintrust.delivery.answers import Response, read_answer, read_body
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.errors import ApiError, ConnectionFailure, RequestError, mask_key
 from otel_braintrust.delivery.failures import network_reason
@@ -189,10 +189,12 @@ class Connection:
                     headers=all_headers,
                     auth=auth,
                     allow_redirects=False,
+                    stream=True,
                     # requests hands a urllib3 Timeout through, and only its total bounds connecting
                     # and reading together; the type stubs know numbers and tuples only.
                     timeout=Timeout(total=timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),  # type: ignore[arg-type]
                 )
+                body = read_body(answer)
         except requests.exceptions.InvalidURL as error:
             raise self._refused(method, url, "this is not an address") from error
         except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as error:
@@ -206,7 +208,7 @@ class Connection:
             raise ConnectionFailure(
                 method, url, None, reason, masked_key=self.masked_key
             ) from error
-        return read_answer(method, url, answer, api_key=self._api_key)
+        return read_answer(method, url, answer, body, api_key=self._api_key)
 
     @property
     def organization_name(self) -> str | None:
@@ -237,7 +239,10 @@ class Connection:
             return self.api_url
         organization = self.login(deadline=deadline)
         if not organization.api_url:
-            reason = f"the login names no API address for organization {organization.name!r}"
+            reason = (
+                f"the login names no API address for organization {organization.name!r}; "
+                "set BRAINTRUST_API_URL"
+            )
             raise self._refused("POST", self.app_url + "/api/apikey/login", reason)
         return organization.api_url.rstrip("/")
 

@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 
 from otel_braintrust.delivery.errors import ApiError, ConnectionFailure
+from otel_braintrust.delivery.failures import GONE
 from otel_braintrust.delivery.http import Connection
 
 DEFAULT_SERVER_MAX_BYTES = 6 * 1024 * 1024
 LEAST_MAX_BYTES = 1024
 ASK_AGAIN_AFTER_S = 600.0
+# Rows need not wait for a limit that the server is slow to tell.
+ANSWER_TIMEOUT_S = 5.0
+ASK_AGAIN_AFTER_FAILURE_S = 60.0
 
 
 class Limits:
@@ -55,17 +59,23 @@ class Limits:
         """
         if self._asked or self._clock() < self._ask_again_at:
             return
+        soon = time.monotonic() + ANSWER_TIMEOUT_S
+        answer_by = soon if deadline is None else min(soon, deadline)
         try:
-            version = connection.api("GET", "/version", deadline=deadline).json()
-        except ConnectionFailure:
-            raise
+            version = connection.api("GET", "/version", deadline=answer_by).json()
+        except ConnectionFailure as error:
+            if error.reason in GONE:
+                raise
+            # This question may be all that fails; the rows themselves will tell.
+            self._ask_again_at = self._clock() + ASK_AGAIN_AFTER_FAILURE_S
+            return
         except ApiError:
             # Rows may pass though this does not; it is worth another question later.
             self._ask_again_at = self._clock() + ASK_AGAIN_AFTER_S
             return
         self._asked = True
         told = version.get("logs3_payload_max_bytes") if isinstance(version, dict) else None
-        if isinstance(told, int) and told > 0:
+        if isinstance(told, int) and told >= LEAST_MAX_BYTES:
             self.told_bytes = told
 
     def learn_too_large(self, body_bytes: int) -> None:

@@ -35,7 +35,8 @@ def choose_organization(
     """
     answer = response.json()
     listed = answer.get("org_info") if isinstance(answer, dict) else None
-    found = [_organization(entry) for entry in listed or [] if isinstance(entry, dict)]
+    entries = listed if isinstance(listed, list) else []
+    found = [_organization(entry) for entry in entries if isinstance(entry, dict)]
     wanted = [each for each in found if org_name in (None, each.name)]
     if wanted:
         return wanted[0]
@@ -50,8 +51,12 @@ def choose_organization(
 
 def _organization(entry: Mapping[str, Any]) -> Organization:
     return Organization(
-        id=str(entry.get("id", "")),
-        name=str(entry.get("name", "")),
-        api_url=entry.get("api_url") or None,
-        proxy_url=entry.get("proxy_url") or None,
+        id=str(entry.get("id") or ""),
+        name=str(entry.get("name") or ""),
+        api_url=_address(entry.get("api_url")),
+        proxy_url=_address(entry.get("proxy_url")),
     )
+
+
+def _address(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

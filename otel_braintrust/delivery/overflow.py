@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from urllib3.filepost import encode_multipart_formdata
 
-from otel_braintrust.delivery.answers import Response
+from otel_braintrust.delivery.answers import Response, require_taken
 from otel_braintrust.delivery.destinations import GIVEN
 from otel_braintrust.delivery.errors import ApiError, RequestError, ServerError
 from otel_braintrust.delivery.http import Connection
@@ -22,6 +22,7 @@ CONTENT_TYPE = "application/json"
 PATH = "/logs3/overflow"
 ASK_AGAIN_AFTER_S = 600.0
 FILE_NAME = "logs3.json"
+NAMES_OF_PLACE = ("signedUrl", "key")
 
 
 class NoWayRound(Exception):  # noqa: N818  (a fork of the way, not a fault)
@@ -70,7 +71,7 @@ class Overflow:
                 },
                 "api_version": 2,
             }
-            self._connection.api("POST", "/logs3", json=reference, deadline=deadline)
+            require_taken(self._connection.api("POST", "/logs3", json=reference, deadline=deadline))
         except RETRYABLE_ERRORS:
             raise
         except ApiError as error:
@@ -124,10 +125,11 @@ class Overflow:
 
 def _place_in(answer: Response) -> Mapping[str, Any]:
     place = answer.json()
-    if isinstance(place, dict) and all(
-        isinstance(place.get(name), str) and place[name] for name in ("signedUrl", "key")
-    ):
-        return place
+    if isinstance(place, dict):
+        named = all(isinstance(place.get(each), str) and place[each] for each in NAMES_OF_PLACE)
+        extras = (place.get(each) for each in ("fields", "headers"))
+        if named and all(each is None or isinstance(each, dict) for each in extras):
+            return place
     reason = "the answer names no address to upload to"
     kind: type[ApiError] = ServerError if answer.status >= 500 else RequestError
     raise kind(answer.method, answer.url, answer.status, reason)

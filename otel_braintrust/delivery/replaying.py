@@ -9,8 +9,8 @@ from collections.abc import Callable
 from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.parcels import Parcel
-from otel_braintrust.delivery.posting import Round
 from otel_braintrust.delivery.retrying import Backoff
+from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.spool import Spool, SpooledRow, SpoolError

@@ -16,6 +16,8 @@ from otel_braintrust.delivery.parcels import Parcel
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+# A server that asks for more is asked again sooner: nobody means a year, and rows wait meanwhile.
+LONGEST_ASKED_WAIT_S = 900.0
 
 # The errors that time may heal, and the ledger's word for spans that ran out of it.
 REASON_BY_RETRYABLE_ERROR: Mapping[type[ApiError], str] = {
@@ -48,7 +50,7 @@ class Backoff:
         """Seconds to wait before the next attempt."""
         self._failures += 1
         if error.retry_after_s:
-            return error.retry_after_s
+            return min(error.retry_after_s, LONGEST_ASKED_WAIT_S)
         ceiling_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 10))
         return ceiling_s * self._chance()
 

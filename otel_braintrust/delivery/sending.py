@@ -10,9 +10,10 @@ from otel_braintrust.delivery.errors import ApiError, ConnectionFailure
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel, address
-from otel_braintrust.delivery.posting import Poster, Round, Unfinished
+from otel_braintrust.delivery.posting import Poster
 from otel_braintrust.delivery.refusals import Refusals, place_of
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
+from otel_braintrust.delivery.rounds import Round, Unfinished
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.troubles import Troubles
 
@@ -60,6 +61,15 @@ class Sender:
             return Round(unfinished.waiting, unfinished.error)
         round_ = self._poster.post_all(ready, deadline)
         return Round([*round_.waiting, *later], round_.error or error, round_.progress)
+
+    def post_bare(self, parcels: list[Parcel], deadline: float | None) -> None:
+        """Post at least the place in the trace of rows that are given up.
+
+        Args:
+            parcels: The rows; those that arrive are settled as sent.
+            deadline: Moment on ``time.monotonic()`` by which requests must be over, or None.
+        """
+        self._poster.post_bare(parcels, deadline)
 
     def _prepare(self, parcels: list[Parcel], deadline: float | None) -> None:
         """Log in if the API host is not known, and learn the server's limit."""

@@ -27,6 +27,9 @@ KEPT_FIELDS = frozenset(
 # Fields whose type Braintrust checks: a text in their place would have the row refused.
 OBJECT_FIELDS = frozenset({"metadata", "context", "span_attributes", "scores", "metrics", "origin"})
 LIST_FIELDS = frozenset({"tags"})
+# What a row keeps of two of them when all content is left out.
+NAMES = ("name", "type")
+TIMES = ("start", "end")
 OMITTED_KEY = "otel_braintrust.omitted"
 # A value shorter than this is not worth taking out of a row.
 LEAST_OMITTED_BYTES = 512
@@ -68,6 +71,24 @@ def without_large_values(row: bytes, max_bytes: int) -> bytes | None:
             break
         smaller = encode(fields)
     return smaller if len(smaller) < len(row) else None
+
+
+def bare_row(row: bytes) -> bytes:
+    """A row with its place in the trace, its name and its times, and a word on what is missing.
+
+    Args:
+        row: The row as a JSON object.
+    """
+    fields = _decode(row)
+    bare = {name: each for name, each in fields.items() if name in KEPT_FIELDS}
+    if not bare.get("_is_merge"):
+        attributes = fields.get("span_attributes") or {}
+        metrics = fields.get("metrics") or {}
+        bare["span_attributes"] = {key: attributes[key] for key in NAMES if key in attributes}
+        bare["metrics"] = {key: metrics[key] for key in TIMES if key in metrics}
+    note = f"[left out by otel-braintrust, because the server fails at this row: {_account(row)}]"
+    bare["metadata"] = {OMITTED_KEY: note}
+    return encode(bare)
 
 
 def _shorten_text(text: str, max_bytes: int) -> str:

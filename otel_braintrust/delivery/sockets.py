@@ -53,6 +53,15 @@ class _DeadlineResponse(http.client.HTTPResponse):
             self.fp.close()
             self.fp = io.BufferedReader(_DeadlineReader(sock, timeout_s))
 
+    def _read_status(self) -> tuple[str, int, str]:
+        # http.client passes over "100 Continue", and takes other interim answers, such as 103 of a
+        # proxy, for the answer itself.
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 101 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
 
 class DeadlineAdapter(HTTPAdapter):
     """An ``HTTPAdapter`` that makes a read time-out the time for the whole answer."""

@@ -68,7 +68,7 @@ def test_an_unknown_organization_is_named_with_those_there_are(server: ScriptedS
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, RequestError),
+        (302, NotFoundError),
         (400, RequestError),
         (401, AuthenticationError),
         (403, AuthenticationError),
