@@ -19,6 +19,7 @@ from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.notices import Notices
 
 SPANS_AT_ONCE = 512
@@ -55,6 +56,7 @@ class Courier:
         abort: Breaks off a request under way, from another thread.
         replay: Sends what waits on disk; None: there is no spool.
         writes_first: Write every row to disk before it is sent.
+        uploads: Uploads the attachments of rows; it stops with the courier.
         has_thread: Send from a thread; else only from the callers of ``flush`` and ``stop``.
     """
 
@@ -73,7 +75,9 @@ class Courier:
         replay: Replay | None = None,
         writes_first: bool = False,
         has_thread: bool = True,
+        uploads: Uploads | None = None,
     ) -> None:
+        self.uploads = uploads
         self.drain: Callable[[], object] | None = None
         # Tells the organization, as far as it is known without a request.
         self.organization_name: Callable[[], str | None] = lambda: None
@@ -193,6 +197,8 @@ class Courier:
             self._stopped = True
             self._changed.notify_all()
         self._abort()
+        if self.uploads is not None:
+            self.uploads.stop(deadline)
         self._save(deadline)
         if self._replay is not None:
             self._replay.release()
@@ -226,6 +232,8 @@ class Courier:
         self._stopped = was_stopped
         if self._replay is not None:
             self._replay.renew_after_fork()
+        if self.uploads is not None:
+            self.uploads.renew_after_fork()
 
     def tell_queue_full(self, dropped: int) -> None:
         """Log, now and then, that spans are dropped because too many wait."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.destinations import Destination
+from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.shrinking import shorten
 
@@ -43,6 +44,7 @@ class Parcel:
         first_failed_at: When the first of them did, on ``time.monotonic()``.
         spool_number: Its number on disk, if it lies there.
         is_replayed: True when it was read back from disk or from a file.
+        enclosures: The attachments that it refers to, to be uploaded once it has arrived.
     """
 
     row: bytes
@@ -58,6 +60,7 @@ class Parcel:
     first_failed_at: float | None = None
     spool_number: int | None = None
     is_replayed: bool = False
+    enclosures: tuple[Enclosure, ...] = ()
 
     @property
     def size_bytes(self) -> int:

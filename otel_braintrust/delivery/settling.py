@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from otel_braintrust.accounts import Ledger
+from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.payloads import PayloadDirectory
 from otel_braintrust.delivery.spool import Spool, SpoolError
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.delivery.uploads import Uploads
 
 # These refusals are of a key or a place, which may be set right: rows stay on disk.
 KEPT_ON_DISK = frozenset({"auth", "not_found"})
@@ -23,6 +25,7 @@ class Settlement:
         ledger: Where spans are counted.
         troubles: Where trouble is told.
         spool: Where rows wait on disk, if anywhere.
+        uploads: Where the attachments of rows are uploaded, if anywhere.
         sent_payloads: Where every body that is sent is written, if anywhere.
         lost_payloads: Where the bodies of rows that are lost are written, if anywhere.
     """
@@ -33,6 +36,7 @@ class Settlement:
         troubles: Troubles,
         *,
         spool: Spool | None = None,
+        uploads: Uploads | None = None,
         sent_payloads: PayloadDirectory | None = None,
         lost_payloads: PayloadDirectory | None = None,
     ) -> None:
@@ -40,6 +44,7 @@ class Settlement:
         # Rows of other processes: how many were sent, and what was lost of them by reason.
         self.replayed = 0
         self.replay_losses: Counter[str] = Counter()
+        self._uploads = uploads
         self._ledger = ledger
         self._troubles = troubles
         self._sent_payloads = sent_payloads
@@ -58,6 +63,8 @@ class Settlement:
         """The server took these rows."""
         fresh = _settle(parcels)
         self._leave_spool(fresh)
+        if self._uploads is not None:
+            self._uploads.send(_enclosures(fresh))  # before the row counts as sent, for a flush
         self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "sent")
         self.replayed += sum(1 for parcel in fresh if parcel.ticket is None)
 
@@ -75,6 +82,8 @@ class Settlement:
             self._release(kept)
         self._write(self._lost_payloads, fresh, "BRAINTRUST_FAILED_PUBLISH_PAYLOADS_DIR")
         self._leave_spool(fresh)
+        if self._uploads is not None:
+            self._uploads.let_go(_enclosures(fresh))
         self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "dropped", reason)
         self.replay_losses[reason] += sum(1 for parcel in fresh if parcel.ticket is None)
 
@@ -94,6 +103,8 @@ class Settlement:
             return False
         for parcel, number in zip(parcels, numbers, strict=True):
             parcel.spool_number = number
+        if self._uploads is not None:
+            self._uploads.store(_enclosures([p for p in parcels if p.spool_number is not None]))
         return True
 
     def spooled(self, parcels: Sequence[Parcel]) -> bool:
@@ -111,6 +122,8 @@ class Settlement:
         full = [parcel for parcel in waiting if parcel.spool_number is None]
         kept = [parcel for parcel in waiting if parcel.spool_number is not None]
         self._release(kept)
+        if self._uploads is not None:
+            self._uploads.spool(_enclosures(kept))
         self._ledger.settle([p.ticket for p in kept if p.ticket is not None], "spooled")
         if full:
             message = "%d spans dropped: the spool holds OTEL_BRAINTRUST_SPOOL_MAX_BYTES already"
@@ -151,6 +164,10 @@ class Settlement:
         self._troubles.tell(
             "spool", logging.ERROR, "the spool cannot be used, so spans wait in memory: %s", error
         )
+
+
+def _enclosures(parcels: Sequence[Parcel]) -> list[Enclosure]:
+    return [enclosure for parcel in parcels for enclosure in parcel.enclosures]
 
 
 def _settle(parcels: Sequence[Parcel]) -> list[Parcel]:
