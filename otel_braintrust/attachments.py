@@ -60,6 +60,20 @@ class Attachment:
             filename = self._path.name
         self.reference = _reference(UPLOADED_TYPE, filename, content_type, key=_new_key())
 
+    @classmethod
+    def known(cls, key: str, data: bytes, filename: str, content_type: str) -> Attachment:
+        """The attachment of a reference that was made before.
+
+        Args:
+            key: What the reference says, and so are filename and content_type.
+            data: The bytes.
+            filename: Its name.
+            content_type: Its MIME type.
+        """
+        attachment = cls(data, filename, content_type)
+        attachment.reference["key"] = key
+        return attachment
+
     @property
     def key(self) -> str:
         """What the file is stored under, a random UUID."""

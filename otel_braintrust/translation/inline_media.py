@@ -124,13 +124,14 @@ def _may_hold_media(value: Any) -> bool:
             if node[:5] in _DATA:
                 return True
             continue
-        elif kind is not list:
+        elif kind not in _CONTAINERS:
             continue
         for inner in node:
-            if type(inner) is str:
+            kind = type(inner)
+            if kind is str:
                 if inner[:5] in _DATA:
                     return True
-            elif inner.__class__ is dict or inner.__class__ is list:
+            elif kind in _CONTAINERS:
                 waiting.append(inner)
         if len(waiting) > MAX_NODES:
             return False
@@ -145,7 +146,7 @@ def _replaced(key: str, value: Any, refer: Refer, depth: int) -> Any:
         return value
     if kind is dict:
         return _of_object(key, value, refer, depth)
-    if kind is list:
+    if kind is list or kind is tuple:
         changed = None
         for index, inner in enumerate(value):
             new = _replaced(key, inner, refer, depth + 1)
@@ -174,7 +175,8 @@ def _of_object(key: str, value: dict[str, Any], refer: Refer, depth: int) -> Any
     return changed or value
 
 
-_WALKED = (str, dict, list)
+_CONTAINERS = frozenset({dict, list, tuple})
+_WALKED = _CONTAINERS | {str}
 
 
 def _of_data_uri(text: str, refer: Refer) -> Any:
@@ -185,17 +187,19 @@ def _of_data_uri(text: str, refer: Refer) -> Any:
     return refer(found) if found is not None else text
 
 
-def _named_type(value: Mapping[str, Any]) -> str | None:
+def _named_type(value: dict[str, Any]) -> str | None:
     return next((value[name] for name in _TYPE_KEYS if isinstance(value.get(name), str)), None)
 
 
 def _media(content_type: Any, data: Any) -> InlineMedia | None:
     """The file that base64 text holds; None where the text or its type is none."""
-    if not isinstance(content_type, str) or not isinstance(data, str):
+    if not isinstance(content_type, str) or not isinstance(data, (str, bytes)):
         return None
     kind = content_type.partition(";")[0].strip().lower()
     if not _MEDIA_TYPE.fullmatch(kind):
         return None
+    if isinstance(data, bytes):
+        return InlineMedia(kind, data) if data else None
     if data[:5] == "data:":  # bytes that were made text on the way here, with no type of their own
         data = data.partition(";base64,")[2]
     decoded = _decoded(data)
@@ -267,18 +271,18 @@ def _listed_image(_key: str, value: dict[str, Any], refer: Refer) -> Any:
 
 def _openai_audio(key: str, value: dict[str, Any], refer: Refer) -> Any:
     """`input_audio: {"data", "format"}`, and the audio of an answer where its format is told."""
-    if key not in ("input_audio", "audio") or not isinstance(value.get("data"), str):
+    if key not in ("input_audio", "audio"):
         return None
     kind = _type_of_format("audio", value["format"])
-    return _with_slot(value, "data", _media(kind, value["data"]), refer)
+    return _with_slot(value, "data", _media(kind, value.get("data")), refer)
 
 
 def _bedrock_block(key: str, value: dict[str, Any], refer: Refer) -> Any:
     """`image: {"format", "source": {"bytes"}}` of Bedrock's Converse, of any of the four blocks."""
     source = value.get("source")
-    if not isinstance(source, dict) or not isinstance(source.get("bytes"), str):
+    if not isinstance(source, dict):
         return None
-    found = _media(_type_of_format(key, value.get("format")), source["bytes"])
+    found = _media(_type_of_format(key, value.get("format")), source.get("bytes"))
     new = _with_slot(source, "bytes", found, refer)
     return {**value, "source": new} if new is not None else None
 
@@ -307,7 +311,7 @@ def _typed_data(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     if content_type is None or (content_type.startswith("text/") and part not in _FILE_PARTS):
         return None
     for name in _DATA_KEYS:
-        if isinstance(value.get(name), str) and (name != "content" or part in _CONTENT_PARTS):
+        if name in value and (name != "content" or part in _CONTENT_PARTS):
             new = _with_slot(value, name, _media(content_type, value[name]), refer)
             if new is not None:
                 return new

@@ -1,0 +1,129 @@
+"""The files of a row: attachments that a user logged, and base64 that instrumentations wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from otel_braintrust.attachments import Attachment, attachments_of
+from otel_braintrust.delivery.uploads import Uploads
+from otel_braintrust.translation.inline_media import InlineMedia, replace_media
+
+CONVERTED_FIELDS = ("input", "output", "expected", "metadata")
+MAX_KNOWN_FILES = 4096
+TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-ndjson")
+
+Redact = Callable[[dict[str, Any]], "dict[str, Any] | None"]
+
+
+class Encloser:
+    """Finds what goes with a row; base64 in it becomes references.
+
+    A picture that an agent shows to its model turn after turn is uploaded once.
+
+    Args:
+        uploads: Who uploads.
+        converts: Replace base64; else only attachments that a user logged go.
+        redact: Masks rows, and so the text of attachments; None: nothing is masked.
+    """
+
+    def __init__(self, uploads: Uploads, *, converts: bool, redact: Redact | None = None) -> None:
+        self._uploads = uploads
+        self._converts = converts
+        self._redact = redact
+        # By digest: the files in memory, and the keys of all that were seen lately.
+        self._living: weakref.WeakValueDictionary[bytes, Attachment] = weakref.WeakValueDictionary()
+        self._keys: OrderedDict[bytes, str] = OrderedDict()
+
+    def find(self, row: dict[str, Any], attributes: Mapping[str, Any]) -> dict[str, Attachment]:
+        """Find the files of a row, before it is masked; base64 in it is replaced.
+
+        All of a row's base64 is replaced, or none: a reference must not stand for what nobody
+        uploads.
+
+        Args:
+            row: The row.
+            attributes: The attributes of its span.
+
+        Returns:
+            The files by their key.
+        """
+        found = attachments_of(*attributes.values())
+        if self._converts:
+            found.update(self._convert(row))
+        return found
+
+    def masked(self, attachment: Attachment) -> Attachment:
+        """The attachment with its text masked as a row's is; all others as they are."""
+        if self._redact is None or not _is_text(attachment):
+            return attachment
+        try:
+            text = attachment.data.decode()
+        except (OSError, UnicodeDecodeError):
+            return attachment
+        value, is_json = _value_in(text, attachment)
+        row = self._redact({"input": value})
+        hidden = row.get("input") if row is not None else None
+        if hidden == value:
+            return attachment
+        data = orjson.dumps(hidden) if is_json else str(hidden or "").encode()
+        reference = attachment.reference
+        return Attachment.known(
+            attachment.key, data, reference["filename"], reference["content_type"]
+        )
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child, which cannot know what its parent uploads."""
+        self._living = weakref.WeakValueDictionary()
+        self._keys = OrderedDict()
+
+    def _convert(self, row: dict[str, Any]) -> dict[str, Attachment]:
+        found: dict[str, Attachment] = {}
+
+        def refer(media: InlineMedia) -> dict[str, Any]:
+            reference, attachment = self._known(media)
+            if attachment is not None:
+                found[attachment.key] = attachment
+            return reference
+
+        fields = {name: row[name] for name in CONVERTED_FIELDS if row.get(name) is not None}
+        replaced = {name: replace_media(value, refer) for name, value in fields.items()}
+        if self._uploads.accepts(sum(each.held_bytes for each in found.values())):
+            row.update(replaced)
+            return found
+        return {}
+
+    def _known(self, media: InlineMedia) -> tuple[dict[str, str], Attachment | None]:
+        """The reference of a file, and its attachment unless the server has it already."""
+        digest = hashlib.sha256(media.content_type.encode() + b"\0" + media.data).digest()
+        attachment = self._living.get(digest)
+        if attachment is None:
+            attachment = Attachment(media.data, media.filename, media.content_type)
+            key = self._keys.get(digest)
+            if key is not None and self._uploads.is_uploaded(key):
+                self._keys.move_to_end(digest)
+                return {**attachment.reference, "key": key}, None
+            self._living[digest] = attachment
+            self._keys[digest] = attachment.key
+            if len(self._keys) > MAX_KNOWN_FILES:
+                self._keys.popitem(last=False)
+        return dict(attachment.reference), attachment
+
+
+def _is_text(attachment: Attachment) -> bool:
+    return attachment.reference["content_type"].lower().startswith(TEXT_TYPES)
+
+
+def _value_in(text: str, attachment: Attachment) -> tuple[Any, bool]:
+    """What a text file says, and whether that is JSON."""
+    if "json" in attachment.reference["content_type"].lower():
+        try:
+            return orjson.loads(text), True
+        except ValueError:
+            pass
+    return text, False
