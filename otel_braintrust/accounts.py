@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from otel_braintrust.attachment_counts import AttachmentCounts
+
 # Why spans are dropped. The words are part of the public ledger; keep them.
 DROP_REASONS: Mapping[str, str] = {
     "no_api_key": "no API key was found, so nothing is sent",
@@ -84,6 +86,7 @@ class Counts:
         sampled: Spans that the sampler left out; they are not among those that ended here.
         dropped: Spans lost, by reason; see :data:`DROP_REASONS`.
         pending: Spans that wait to be sent or tried again.
+        attachments: What became of the attachments of the spans' rows.
     """
 
     ended: int = 0
@@ -93,6 +96,7 @@ class Counts:
     sampled: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
+    attachments: AttachmentCounts = AttachmentCounts()
 
     def __str__(self) -> str:
         parts = [f"{self.ended} spans ended", f"{self.sent} sent"]
@@ -106,7 +110,7 @@ class Counts:
                 f"{reason} {count}" for reason, count in sorted(self.dropped.items())
             )
             parts.append(f"{sum(self.dropped.values())} dropped ({reasons})")
-        return ", ".join(parts)
+        return ", ".join(parts) + (f"; {self.attachments}" if self.attachments else "")
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ class FlushResult:
         dropped: Spans lost; the ledger has the reasons.
         pending: Spans not delivered in the time given; they are still tried.
         filtered: Spans left out because a rule says so.
+        attachments_pending: Attachments not uploaded in the time given; they are still tried.
+        attachments_lost: Attachments lost since the last flush; the ledger has the reasons.
     """
 
     sent: int = 0
@@ -128,11 +134,14 @@ class FlushResult:
     dropped: int = 0
     pending: int = 0
     filtered: int = 0
+    attachments_pending: int = 0
+    attachments_lost: int = 0
 
     @property
     def ok(self) -> bool:
-        """True when nothing is pending and nothing was dropped."""
-        return self.pending == 0 and self.dropped == 0
+        """True when nothing is pending and nothing was dropped or lost."""
+        lost = self.dropped + self.attachments_lost
+        return self.pending + self.attachments_pending + lost == 0
 
 
 @dataclass(frozen=True)

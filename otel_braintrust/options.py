@@ -138,6 +138,21 @@ OPTIONS: tuple[Option, ...] = (
         "Most bytes of spans that wait to be sent, about; more are dropped and counted",
     ),
     Option(
+        "convert_attachments",
+        "BRAINTRUST_AUTO_CONVERT_AI_ATTACHMENTS",
+        "switch",
+        True,
+        "Upload base64 files in prompts and answers as attachments, and send references for them",
+    ),
+    Option(
+        "attachment_bytes",
+        "OTEL_BRAINTRUST_ATTACHMENT_BYTES",
+        "count",
+        256 * MIB,
+        "Most bytes of attachments that wait to be uploaded, and of one file; base64 beyond it stays "
+        "in its row",
+    ),
+    Option(
         "spool_dir",
         "OTEL_BRAINTRUST_SPOOL_DIR",
         "text",

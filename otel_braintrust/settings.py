@@ -71,6 +71,8 @@ class Settings:
     disable_atexit_flush: bool
     max_field_bytes: int
     queue_bytes: int
+    convert_attachments: bool
+    attachment_bytes: int
     spool_dir: str | None
     spool_mode: str
     spool_max_bytes: int
