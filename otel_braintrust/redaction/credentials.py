@@ -42,7 +42,7 @@ def _json_web_tokens(text: str) -> Iterator[tuple[int, int]]:
             # Whatever else begins in this segment ends where it does, so nothing is read twice.
             done = first.end() if first is not None else done
             further = _FURTHER_SEGMENTS.match(text, done)
-            if further is not None and done - start >= 10:
+            if further is not None and done - start >= 12:
                 done = further.end()
                 yield start, done
         start = text.find("eyJ", done)
@@ -69,7 +69,7 @@ def _prefixed(name: str, *forms: tuple[str, str]) -> Detector:
         rf"{re.escape(prefix)}(?<![A-Za-z0-9]{re.escape(prefix)}){rest}" for prefix, rest in forms
     ]
     anchors = tuple(dict.fromkeys(prefix.lower() for prefix, _ in forms))
-    return Detector(name, expression("|".join(parts)), anchors)
+    return Detector(name, expression("|".join(parts)), anchors, is_run=True)
 
 
 _WORD = r"[A-Za-z0-9_-]"
@@ -86,6 +86,7 @@ KEYS: tuple[Detector, ...] = (
         "sk key",
         expression(rf"sk-(?<![A-Za-z0-9]sk-){_WORD}{{16,}}", check=_is_mixed),
         ("sk-",),
+        is_run=True,
     ),
     _prefixed(
         "aws key",
@@ -99,8 +100,8 @@ KEYS: tuple[Detector, ...] = (
             for kind in ("sk", "rk", "pk")
             for mode in ("live", "test")
         ),
-        ("whsec_", r"[A-Za-z0-9+/=]{16,}"),
     ),
+    Detector("stripe webhook secret", expression(r"whsec_[A-Za-z0-9+/=]{16,}"), ("whsec_",)),
     _prefixed("hugging face key", ("hf_", r"[A-Za-z0-9]{30,}")),
     _prefixed("groq key", ("gsk_", r"[A-Za-z0-9]{20,}")),
     _prefixed("xai key", ("xai-", r"[A-Za-z0-9]{40,}")),
@@ -157,7 +158,7 @@ TOKENS: tuple[Detector, ...] = (
         expression(rf"(?<!\d)\d{{8,10}}:AA{_WORD}{{33}}"),
         (":aa",),
     ),
-    Detector("jwt", _json_web_tokens, ("eyj",), (".",)),
+    Detector("jwt", _json_web_tokens, ("eyj",), is_run=True),
     Detector(
         "bearer",
         expression(

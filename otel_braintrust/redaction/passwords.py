@@ -24,14 +24,15 @@ _WHOLE_NAME = re.compile(
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MAX_NAME_CHARS = 200
 
-ANCHORS = (
-    *("passw", "passphrase", "passcode", "pwd", "secret", "credential"),
-    *("apikey", "api_key", "api-key", "api key", "accesskey", "access_key", "access-key"),
-    *("accountkey", "account_key", "account-key", "privatekey", "private_key", "private-key"),
-    *("signingkey", "signing_key", "signing-key", "encryptionkey", "encryption_key"),
-    *("encryption-key", "subscriptionkey", "subscription_key", "subscription-key"),
-    *("authkey", "auth_key", "auth-key", "token", "connectionstring", "connection_string"),
-    *("connection-string", "connection string", "authorization", "cookie"),
+# What every name of a secret has in it, in lower case, by which most texts are passed over.
+_HINT = re.compile(
+    r"passw|passphrase|passcode|pwd|secret|credential|token(?!s|_c|_d|iz)"
+    r"|(?:api|access|account|private|signing|encryption|subscription|auth)[ _-]?key"
+    r"|connection[ _-]?string|authorization|cookie"
+)
+_STEMS = (
+    *("passw", "passphrase", "passcode", "pwd", "secret", "credential", "key", "token"),
+    *("connection", "authorization", "cookie"),
 )
 
 _ASSIGNMENT = (
@@ -40,10 +41,11 @@ _ASSIGNMENT = (
     r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)+)|'(?P<single>(?:[^'\\\n]|\\.)+)"
     r"|(?P<bare>[^\s\"'&,;<>]{3,}))"
 )
+# What stands for no value, for the kind of one, or for where it comes from.
 _HARMLESS = re.compile(
     r"(?i)(?:none|null|nil|true|false|undefined|str(?:ing)?|int(?:eger)?|bytes|any|optional|required"
-    r"|number|object|boolean|n/a|\*+|\.+|x+|-+)|(?:os\.environ|process\.env|getenv)\b.*|[\[{$<(].*"
-    r"|[a-z_][\w.]*\(.*|\d{1,2}[,\]})]*"
+    r"|number|object|boolean|n/a|\*+|\.+|x+|-+)|\$\{[\w.:-]*\}|\{\{?[\w. :-]*\}?\}|<[\w -]*>"
+    r"|(?:os\.environ|process\.env|os\.getenv|getenv)\b.*"
 )
 
 
@@ -70,6 +72,11 @@ def is_token_name(name: str) -> bool:
     return name.lower() in ("token", "x-token", "auth", "bearer")
 
 
+def is_harmless(value: str) -> bool:
+    """Tell what stands for no value at all (`null`, `${VARIABLE}`), or for the kind of one."""
+    return _HARMLESS.fullmatch(value) is not None
+
+
 def looks_random(value: str) -> bool:
     """Tell a token from a word: long, in one piece, not of letters alone."""
     return len(value) >= 16 and not any(c.isspace() for c in value) and not value.isalpha()
@@ -77,7 +84,7 @@ def looks_random(value: str) -> bool:
 
 def _is_secret(match: re.Match[str]) -> bool:
     value = match["double"] or match["single"] or match["bare"]
-    if value.startswith(MARKER_START.strip()) or _HARMLESS.fullmatch(value):
+    if value.startswith(MARKER_START.strip()) or is_harmless(value):
         return False
     is_quoted = match["bare"] is None
     if match["name"].lower() == "token" and not is_quoted:
@@ -119,7 +126,9 @@ def _is_password(text: str) -> bool:
     return "/" not in host and _NOT_IN_ADDRESS.search(text) is None
 
 
+# Where it may find nothing, no name of a secret is in the text at all.
+BY_NAME = Detector("password", _values, _STEMS, hint=_HINT)
 PASSWORDS: tuple[Detector, ...] = (
-    Detector("password", _values, ANCHORS),
+    BY_NAME,
     Detector("url password", _url_passwords, ("://",), ("@",)),
 )

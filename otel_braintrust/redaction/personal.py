@@ -42,7 +42,8 @@ PERSONAL: tuple[Detector, ...] = (
     Detector("email", _addresses, ("@",)),
     Detector(
         "card",
-        expression(r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d|\.\d)", check=_passes_luhn),
+        expression(r"(?<![\d.])[2-6]\d{3}(?:[ +-]?\d){9,15}(?!\d|\.\d)", check=_passes_luhn),
+        hint=re.compile(r"\d(?:[ +-]?\d){12}"),
     ),
     Detector(
         "iban",
@@ -51,20 +52,24 @@ PERSONAL: tuple[Detector, ...] = (
             r"(?![A-Za-z0-9])",
             check=_passes_mod_97,
         ),
+        hint=re.compile(r"[a-z]{2}\d\d ?[a-z0-9]{4}"),
     ),
     Detector(
         "ssn",
         expression(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])"),
         ("-",),
+        hint=re.compile(r"\d-\d\d-\d"),
     ),
     Detector(
         "phone",
         expression(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){7,14}(?!\d)"),
         ("+",),
+        hint=re.compile(r"\+\d"),
     ),
     Detector(
         "ip",
         expression(r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\w|\.\w)", check=_is_address),
         (".",),
+        hint=re.compile(r"\d\.\d{1,3}\.\d"),
     ),
 )

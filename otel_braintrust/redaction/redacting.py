@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from otel_braintrust.redaction.content import STRUCTURE, without_content
-from otel_braintrust.redaction.mask import Mask, MaskFunction
+from otel_braintrust.redaction.fields import (
+    NUMBERS,
+    SPAN_STRUCTURE,
+    failed,
+    marker_of_failure,
+    require_fit,
+    require_json,
+    times_of,
+    with_failures,
+)
+from otel_braintrust.redaction.mask import Mask
 from otel_braintrust.redaction.values import ValueMasking
 
 # Told of a value that could not be masked: by what, in which field, with what class of error.
 OnFailure = Callable[[str, str, str], object]
+Step = Callable[[str, Any], Any]
 
-OBJECT_FIELDS = frozenset(("metadata", "context", "origin", "_audit_metadata", "span_attributes"))
-NUMBER_FIELDS = frozenset(("scores", "metrics"))
-TAGS = "tags"
-# Of a row's metrics these are its place in time.
-TIMES = ("start", "end")
-# What the span is to Braintrust; its name and whatever else stands there may hold anything.
-SPAN_STRUCTURE = frozenset(("type", "purpose", "exec_counter", "log_level"))
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-ndjson")
 TEXT_ENDINGS = ("+json", "+xml")
-
-
-class NotMaskableError(Exception):
-    """A mask gave a value that cannot stand where it came from."""
 
 
 class Redaction:
     """Masks what must not leave the process, field by field.
 
-    A field that cannot be masked, because a function raises or gives something that JSON does not
-    hold, is replaced by ``ERROR: Failed to mask field 'name' - ErrorClass``; the others go out.
+    A field that cannot be masked, because a function raises or gives something that JSON or the
+    field does not hold, is replaced by ``ERROR: Failed to mask field 'name' - ErrorClass``; the
+    other fields go out.
 
     Args:
         mask: What is masked; None: nothing.
-        sends_content: False keeps back all content; see :func:`.content.without_content`.
+        sends_content: False keeps back all content; see
+            :func:`otel_braintrust.redaction.content.without_content`.
         on_failure: Told of each field that could not be masked; never of what it holds.
 
     Example::
@@ -73,35 +74,35 @@ class Redaction:
             A row that may go out; None when it only said what may not be sent.
         """
         kept = dict(row) if self.sends_content else without_content(row)
-        if kept is None or not (self._functions or self._values):
-            return kept
-        is_walked = bool(self._values) and self._values.may_change(kept)
-        if not is_walked and not self._functions:
-            return kept
+        if kept is None:
+            return None
         failures: list[str] = []
-        masked: dict[str, Any] = {}
-        for name, value in kept.items():
-            if name in STRUCTURE or value is None:
-                masked[name] = value
-            else:
-                self._put(masked, name, value, kept, failures, is_walked=is_walked)
+        if self._functions:
+            is_comment = "comment" in kept
+            kept = self._pass(kept, self._by_functions, failures, is_comment=is_comment)
+        found = self._values.search(kept) if self._values else None
+        if found is not None:
+
+            def look(name: str, value: Any) -> Any:
+                if name in NUMBERS and isinstance(value, Mapping):
+                    return self._values.numbers(value)
+                return found.masked({name: value})[name]
+
+            kept = self._pass(kept, look, failures)
         if failures:
-            said = masked.get("error")
-            said = [said] if isinstance(said, str) else [json.dumps(said)] if said else []
-            masked["error"] = "; ".join([*said, *failures])
-        return masked
+            kept["error"] = with_failures(kept.get("error"), failures)
+        return kept
 
     def value(self, value: Any, field: str = "attachment") -> Any:
-        """Mask one value that goes out beside the rows, such as the JSON of an attachment.
+        """Mask one value that goes out beside the rows, such as an attachment's JSON or its name.
 
         Args:
             value: Anything that JSON holds.
             field: What it is called where masking it fails.
         """
-        try:
-            return self._masked(value, field, is_walked=bool(self._values))
-        except Exception as error:  # noqa: BLE001  (a user's function may fail in any way)
-            return self._failure(field, error)
+        if self._functions:
+            value = self._try(field, value, self._by_functions, [])
+        return self._try(field, value, lambda _, each: self._values.masked(each), [])
 
     def file(self, data: bytes, content_type: str) -> bytes | None:
         """Mask a file that is uploaded beside the rows.
@@ -129,133 +130,62 @@ class Redaction:
             else:
                 masked = self.value(value)
                 return data if masked is value else orjson.dumps(masked)
-        masked = self.value(data.decode("utf-8", "replace"))
+        text = data.decode("utf-8", "replace")
+        masked = self.value(text)
+        if masked is text:
+            return data
         return masked.encode() if isinstance(masked, str) else orjson.dumps(masked)
 
-    def _put(
+    def _pass(
         self,
-        masked: dict[str, Any],
-        name: str,
-        value: Any,
         row: Mapping[str, Any],
+        step: Step,
         failures: list[str],
         *,
-        is_walked: bool,
-    ) -> None:
-        """Put a field's masked value into the new row, or what says that it failed."""
-        try:
-            masked[name] = self._field(name, value, row, is_walked=is_walked)
-        except Exception as error:  # noqa: BLE001  (a user's function may fail in any way)
-            marker = self._failure(name, error)
-            if name in NUMBER_FIELDS:
-                masked[name] = _times(name, value)
-                failures.append(marker)
-            elif name in OBJECT_FIELDS:
-                masked[name] = {"error": marker}
+        is_comment: bool = False,
+    ) -> dict[str, Any]:
+        """Take each field of a row through a step; what fails says so in its place."""
+        passed: dict[str, Any] = {}
+        for name, value in row.items():
+            # A comment's origin says which row it is about.
+            if name in STRUCTURE or value is None or (is_comment and name == "origin"):
+                passed[name] = value
+            elif name == "span_attributes" and isinstance(value, Mapping):
+                passed[name] = self._pass_span(value, step)
+            elif name == "comment" and isinstance(value, Mapping):
+                passed[name] = {key: self._try(name, each, step, []) for key, each in value.items()}
             else:
-                masked[name] = [marker] if name == TAGS else marker
+                passed[name] = self._try(name, value, step, failures)
+        return passed
 
-    def _field(self, name: str, value: Any, row: Mapping[str, Any], *, is_walked: bool) -> Any:
-        if name == "span_attributes" and isinstance(value, Mapping):
-            return self._span_attributes(value, is_walked)
-        if name == "comment" and isinstance(value, Mapping):
-            return {key: self._named(name, each, is_walked) for key, each in value.items()}
-        # A comment's origin says which row it is about.
-        functions = () if name == "origin" and "comment" in row else self._functions
-        if name in NUMBER_FIELDS and isinstance(value, Mapping):
-            return self._numbers(name, value, functions)
-        masked = self._masked(value, name, functions, is_walked=is_walked)
-        if name in OBJECT_FIELDS and not isinstance(masked, Mapping):
-            raise NotMaskableError
-        if name == TAGS and not _are_texts(masked):
-            raise NotMaskableError
-        return masked
-
-    def _span_attributes(self, value: Mapping[str, Any], is_walked: bool) -> dict[str, Any]:
-        kept = {key: inner for key, inner in value.items() if key in SPAN_STRUCTURE}
-        further = {key: inner for key, inner in value.items() if key not in SPAN_STRUCTURE}
+    def _pass_span(self, value: Mapping[str, Any], step: Step) -> dict[str, Any]:
+        kept = {key: each for key, each in value.items() if key in SPAN_STRUCTURE}
+        further = {key: each for key, each in value.items() if key not in SPAN_STRUCTURE}
         if "name" in further:
-            kept["name"] = self._named("name", further.pop("name"), is_walked)
+            kept["name"] = self._try("name", further.pop("name"), step, [])
         if further:
-            masked = self._named("span_attributes", further, is_walked)
-            kept.update(masked if isinstance(masked, Mapping) else {"error": masked})
+            kept.update(self._try("span_attributes", further, step, []))
         return kept
 
-    def _named(self, name: str, value: Any, is_walked: bool) -> Any:
-        """Mask a member that stands by itself, such as a span's name."""
+    def _try(self, name: str, value: Any, step: Step, failures: list[str]) -> Any:
         try:
-            masked = self._masked(value, name, is_walked=is_walked)
-            if isinstance(value, str) and not isinstance(masked, str):
-                raise NotMaskableError  # noqa: TRY301  (told as any other failure)
+            passed = step(name, value)
+            require_fit(name, value, passed)
         except Exception as error:  # noqa: BLE001  (a user's function may fail in any way)
-            return self._failure(name, error)
-        return masked
+            marker = marker_of_failure(name, error)
+            self._tell(name, marker)
+            if name in NUMBERS:
+                failures.append(marker)
+            return failed(name, value, marker)
+        return {**passed, **times_of(name, value)} if name in NUMBERS else passed
 
-    def _masked(
-        self,
-        value: Any,
-        field: str,
-        functions: Sequence[MaskFunction] | None = None,
-        *,
-        is_walked: bool,
-    ) -> Any:
-        for function in self._functions if functions is None else functions:
+    def _by_functions(self, name: str, value: Any) -> Any:  # noqa: ARG002  (as every step)
+        for function in self._functions:
             value = function(value)
-        if self._functions:
-            _require_json(value)
-        if is_walked:
-            return self._values.masked({field: value})[field]
+        require_json(value)
         return value
 
-    def _numbers(
-        self, name: str, value: Mapping[str, Any], functions: Sequence[MaskFunction]
-    ) -> dict[str, Any]:
-        numbers: Any = dict(value)
-        for function in functions:
-            numbers = function(numbers)
-        if not isinstance(numbers, Mapping) or not all(map(_is_number, numbers.values())):
-            raise NotMaskableError
-        if self._values:
-            numbers = self._values.numbers(numbers)
-        return {**numbers, **_times(name, value)}
-
-    def _failure(self, field: str, error: Exception) -> str:
-        kind = type(error).__name__
-        if isinstance(error, NotMaskableError):
-            kind = "TypeError"
+    def _tell(self, field: str, marker: str) -> None:
         if self._on_failure is not None:
-            self._on_failure(self._name, field, kind)
-        return f"ERROR: Failed to mask field {field!r} - {kind}"
-
-    @property
-    def _name(self) -> str:
-        names = [getattr(each, "__qualname__", type(each).__name__) for each in self._functions]
-        return ", ".join(names) or "the mask"
-
-
-def _times(name: str, value: Any) -> dict[str, Any]:
-    if name != "metrics" or not isinstance(value, Mapping):
-        return {}
-    return {key: value[key] for key in TIMES if _is_number(value.get(key, ""))}
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
-
-
-def _require_json(value: Any) -> None:
-    """Refuse what JSON does not hold: text made of an unknown object may say anything.
-
-    Raises:
-        TypeError: Something in it is of another kind.
-        ValueError: It refers to itself.
-    """
-    try:
-        orjson.dumps(value)
-    except TypeError:
-        # Lone surrogates, long integers and keys that are no text are JSON to the standard library.
-        json.dumps(value)
+            names = [getattr(each, "__qualname__", type(each).__name__) for each in self._functions]
+            self._on_failure(", ".join(names) or "the mask", field, marker.rpartition(" ")[2])

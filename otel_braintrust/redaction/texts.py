@@ -6,9 +6,9 @@ import base64
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from otel_braintrust.redaction.detectors import Detector
+from otel_braintrust.redaction.detectors import Detector, Detectors
 
 Found = tuple[int, int, Detector]
 
@@ -19,21 +19,37 @@ _ESCAPE = re.compile(
 # In a text that is percent-encoded as forms are, a + is a space.
 _FORM_ESCAPE = re.compile(rf"{_ESCAPE.pattern}|\+", re.ASCII)
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+# Base64 of text in ASCII: the high bit of each byte is 0, which leaves each letter of four its own
+# half of the alphabet. Ids, paths and words of prose do not keep to that for long.
+_QUARTET = (
+    r"[CDI-Za-f][ACDEFGHQSTUVWXgijklmnwyz0123]"
+    r"[ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
+)
+_FIRST = r"[CDI-Za-f](?<![A-Za-z0-9+][CDI-Za-f])"
+_BASE64_RUN = re.compile(
+    rf"{_FIRST}{_QUARTET[len('[CDI-Za-f]') :]}(?:{_QUARTET}){{2}}[A-Za-z0-9+/_-]*={{0,2}}"
+)
+_LONG_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+_BASE64_HINT = re.compile(rf"(?:{_QUARTET}){{4}}")
 _URL_SAFE = str.maketrans("-_", "+/")
 # JSON in JSON in JSON, percent-encoded twice: what is wrapped more often is left alone.
 MAX_WRAPPINGS = 4
 _PROBE_CHARS = 64
 
 
-def mask_text(text: str, detectors: Sequence[Detector]) -> str:
+def mask_text(text: str, detectors: Detectors, wrapped: Detectors | None = None) -> str:
     """A text with a marker in the place of each secret in it; the same object if there is none.
 
     Args:
         text: The text.
         detectors: What to look for; of two that find the same, the first names it.
+        wrapped: What to look for where the text is escaped or encoded; default the same.
     """
-    found = sorted(spans(text, detectors), key=lambda each: (each[0], -each[1]))
+    found = sorted(
+        spans(text, detectors, detectors if wrapped is None else wrapped),
+        key=lambda each: (each[0], -each[1]),
+    )
     if not found:
         return text
     pieces: list[str] = []
@@ -49,21 +65,30 @@ def mask_text(text: str, detectors: Sequence[Detector]) -> str:
     return "".join(pieces)
 
 
-def spans(text: str, detectors: Sequence[Detector], wrappings: int = 0) -> Iterator[Found]:
+def spans(
+    text: str,
+    detectors: Detectors,
+    wrapped: Detectors,
+    wrappings: int = 0,
+) -> Iterator[Found]:
     """Where secrets are in a text: start, end, and what found them."""
-    lowered = text.lower()
-    for detector in detectors:
-        if detector.may_find(lowered):
-            for start, end in detector.find(text):
-                yield start, end, detector
-    if wrappings >= MAX_WRAPPINGS:
+    for detector in detectors.relevant(text) if detectors else ():
+        for start, end in detector.find(text):
+            yield start, end, detector
+    if wrappings >= MAX_WRAPPINGS or not wrapped:
         return
     if "\\" in text or "%" in text:
         view = _View(text)
         if view.is_other:
-            for start, end, detector in spans(view.text, detectors, wrappings + 1):
+            for start, end, detector in spans(view.text, wrapped, wrapped, wrappings + 1):
                 yield *view.origin(start, end), detector
-    yield from _in_base64(text, detectors, wrappings)
+    for match in _BASE64_RUN.finditer(text):
+        inner = _decoded(match[0])
+        if inner is not None:
+            first = next(spans(inner, wrapped, wrapped, wrappings + 1), None)
+            if first is not None:
+                # What stands in base64 cannot be masked in part.
+                yield match.start(), match.end(), first[2]
 
 
 def may_be_wrapped(text: str) -> bool:
@@ -72,10 +97,11 @@ def may_be_wrapped(text: str) -> bool:
     Args:
         text: JSON, in which one backslash of a text stands as two.
     """
-    if "\\\\" in text or "%" in text:
-        return True
-    # Most long runs are ids, which as base64 are no text.
-    return any(_decoded(run) is not None for run in _BASE64_RUN.findall(text))
+    return (
+        "\\\\" in text
+        or ("%" in text and _PERCENT.search(text) is not None)
+        or any(_BASE64_HINT.search(run) for run in _LONG_RUN.findall(text))
+    )
 
 
 class _View:
@@ -124,16 +150,6 @@ def _unescaped(escape: str) -> str:
     kind = escape[1] if escape[0] == "\\" else "%"
     digits = escape[2:] if kind in "ux" else escape[1:] if kind == "%" else ""
     return chr(int(digits, 16)) if digits else _SHORT.get(kind, kind)
-
-
-def _in_base64(text: str, detectors: Sequence[Detector], wrappings: int) -> Iterator[Found]:
-    for match in _BASE64_RUN.finditer(text):
-        inner = _decoded(match[0])
-        if inner is not None:
-            first = next(spans(inner, detectors, wrappings + 1), None)
-            if first is not None:
-                # What stands in base64 cannot be masked in part.
-                yield match.start(), match.end(), first[2]
 
 
 def _decoded(run: str) -> str | None:

@@ -10,11 +10,18 @@ from typing import Any
 import orjson
 
 from otel_braintrust.redaction.credentials import KEYS, TOKENS
-from otel_braintrust.redaction.detectors import MARKER_START, Detector, expression, marker_of
+from otel_braintrust.redaction.detectors import (
+    MARKER_START,
+    Detector,
+    Detectors,
+    expression,
+    marker_of,
+)
 from otel_braintrust.redaction.mask import Mask, MaskRule
 from otel_braintrust.redaction.passwords import (
-    ANCHORS,
+    BY_NAME,
     PASSWORDS,
+    is_harmless,
     is_secret_name,
     is_token_name,
     looks_random,
@@ -28,7 +35,6 @@ DETECTORS: Mapping[str, tuple[Detector, ...]] = {
     "passwords": PASSWORDS,
     **{each.name: (each,) for each in PERSONAL},
 }
-BY_NAME = marker_of("password")
 # A number of fewer digits is no card and no account.
 LEAST_DIGITS = 4
 # Members of an object that says what a value must be, and holds none.
@@ -48,27 +54,75 @@ class ValueMasking:
     def __init__(self, mask: Mask) -> None:
         self._own = tuple(_detector_of(rule) for rule in mask.rules if rule.pattern is not None)
         built_in = (each for name in DETECTORS if name in mask.groups for each in DETECTORS[name])
-        self._detectors: tuple[Detector, ...] = (*self._own, *built_in)
+        self._detectors = Detectors((*self._own, *built_in))
         self._by_key = [(_matcher_of(rule.key), rule) for rule in mask.rules if rule.key]
         self._by_name = "passwords" in mask.groups
-        self._looks_at_all = bool(self._by_key) or any(not e.anchors for e in self._detectors)
 
     def __bool__(self) -> bool:
         """False when there is nothing to look for."""
         return bool(self._detectors or self._by_key)
 
-    def may_change(self, row: Mapping[str, Any]) -> bool:
-        """Tell at little cost whether anything in a row can be masked.
+    def search(self, row: Mapping[str, Any]) -> Search | None:
+        """A search for what a row may hold; None when there is nothing to mask in it.
 
-        Most rows hold no trace of a secret; one search in their JSON spares the walk through them.
+        Most rows hold no trace of a secret; one look at their JSON spares the walk through them.
         """
-        if self._looks_at_all:
-            return True
+        detectors = self._detectors
+        by_name, is_wrapped = self._by_name, True
         try:
             text = orjson.dumps(row).decode()
         except TypeError:  # lone surrogates and whatever else JSON does not hold
-            return True
-        return self._may_hold(text.lower()) or may_be_wrapped(text)
+            pass
+        else:
+            relevant = detectors.relevant(text)
+            detectors = Detectors(relevant)
+            is_wrapped = may_be_wrapped(text)
+            by_name = BY_NAME in relevant
+        if not (detectors or by_name or is_wrapped or self._by_key):
+            return None
+        wrapped = self._detectors if is_wrapped else Detectors()
+        return Search(detectors, wrapped, self._by_key, by_name=by_name)
+
+    def masked(self, value: Any) -> Any:
+        """A value with markers for secrets; the same object where there is none."""
+        found = self.search({"": value})
+        return value if found is None else found.masked(value)
+
+    def numbers(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Numbers by name, without those that a rule of the user's own masks: no text fits there.
+
+        The built-in patterns do not look at them: a duration in nanoseconds may pass for a card.
+        """
+        kept = {}
+        for name, number in value.items():
+            is_masked = any(True for rule in self._own for _ in rule.find(str(number)))
+            if not is_masked and not any(fits(name) for fits, _ in self._by_key):
+                kept[mask_text(name, self._detectors)] = number
+        return kept
+
+
+class Search:
+    """Looks for secrets in the values of one row.
+
+    Args:
+        detectors: What the row may hold in plain text.
+        wrapped: What it may hold where its text is escaped or encoded.
+        by_key: Rules of the user's for what stands under a key.
+        by_name: Whether what stands under the name of a secret is masked.
+    """
+
+    def __init__(
+        self,
+        detectors: Detectors,
+        wrapped: Detectors,
+        by_key: Sequence[tuple[Callable[[str], Any], MaskRule]],
+        *,
+        by_name: bool,
+    ) -> None:
+        self._detectors = detectors
+        self._wrapped = wrapped
+        self._by_key = by_key
+        self._by_name = by_name
 
     def masked(self, value: Any) -> Any:
         """The value with markers for secrets; the same object where there is none."""
@@ -85,28 +139,15 @@ class ValueMasking:
             return self._list(value)
         return value
 
-    def numbers(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Numbers by name, without those that a rule of the user's own masks: no text fits there.
-
-        The built-in patterns do not look at them: a duration in nanoseconds may pass for a card.
-        """
-        kept = {}
-        for name, number in value.items():
-            text = str(number)
-            is_masked = any(True for rule in self._own for _ in rule.find(text))
-            if not is_masked and self._rule_for(name) is None:
-                kept[self._key(name)] = number
-        return kept
-
-    def _may_hold(self, lowered: str) -> bool:
-        if any(each.may_find(lowered) for each in self._detectors):
-            return True
-        return self._by_name and any(anchor in lowered for anchor in ANCHORS)
-
     def _text(self, text: str) -> str:
         if (self._by_name or self._by_key) and text[:1] in ("{", "["):
             text = self._json(text)
-        return mask_text(text, self._detectors) if self._detectors else text
+        return self._plain(text)
+
+    def _plain(self, text: str) -> str:
+        if not (self._detectors or self._wrapped):
+            return text
+        return mask_text(text, self._detectors, self._wrapped)
 
     def _json(self, text: str) -> str:
         """JSON in a text, masked by its names; as it was where nothing had to change."""
@@ -121,7 +162,7 @@ class ValueMasking:
         text = str(number)
         if len(text) < LEAST_DIGITS:
             return number
-        masked = mask_text(text, self._detectors)
+        masked = mask_text(text, self._detectors, Detectors())
         return number if masked is text else masked
 
     def _object(self, value: Mapping[str, Any]) -> Any:
@@ -162,8 +203,9 @@ class ValueMasking:
             return {self._key(key): self._secret(inner) for key, inner in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._secret(inner) for inner in value]
-        is_marker = isinstance(value, str) and value.startswith(MARKER_START)
-        return value if is_marker else BY_NAME
+        if isinstance(value, str) and (value.startswith(MARKER_START) or is_harmless(value)):
+            return value
+        return BY_NAME.marker
 
     def _list(self, value: Sequence[Any]) -> Any:
         if self._by_name and len(value) == 2 and type(value[0]) is type(value[1]) is str:
@@ -181,7 +223,7 @@ class ValueMasking:
         return any(isinstance(name, str) and is_secret_name(name) for name in names)
 
     def _key(self, key: Any) -> Any:
-        return mask_text(key, self._detectors) if isinstance(key, str) else key
+        return self._plain(key) if isinstance(key, str) else key
 
     def _rule_for(self, key: Any) -> MaskRule | None:
         if not self._by_key or not isinstance(key, str):
