@@ -60,8 +60,11 @@ def _has_own_role(item: Mapping[str, Any]) -> bool:
     return is_message(item) and item.get("type") not in (ITEM_TYPES - {"message"})
 
 
+_ONLY_TEXT = {"role", "content"}
+
+
 def _reason_and_index(item: Any) -> tuple[str | None, Any]:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, Mapping) or item.keys() == _ONLY_TEXT:
         return None, None
     inner = item.get("message") if isinstance(item.get("message"), Mapping) else {}
     for holder in (item, inner, item.get("kwargs") or {}):

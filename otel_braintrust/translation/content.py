@@ -153,9 +153,12 @@ def _rivals(candidate: Candidate, others: list[Candidate], span_type: str) -> li
     ]
 
 
+_OPENINGS = frozenset({"{", "[", '"'})
+
+
 def _note_cut(reading: Reading, candidate: Candidate) -> None:
     for key, raw in candidate.raw.items():
-        if is_cut_short(raw) and isinstance(raw, str) and len(raw) > 1:
+        if type(raw) is str and raw[:1] in _OPENINGS and len(raw) > 1 and is_cut_short(raw):
             reading.truncated.append(key)
 
 

@@ -123,18 +123,19 @@ class Reading:
 
     def group(self, family: str, index: int) -> dict[str, Any]:
         """The fields gathered so far of one numbered member of a flat family."""
-        return self._family(family).members.setdefault(index, {})
+        return self.family(family).members.setdefault(index, {})
 
     def gather(self, family: str, index: int, name: str, key: str, value: Any) -> None:
         """Note a field of one numbered member of a flat family, and the attribute it stands in."""
-        gathered = self.groups.get(family) or self._family(family)
+        gathered = self.groups.get(family) or self.family(family)
         fields = gathered.members.get(index)
         if fields is None:
             fields = gathered.members[index] = {}
         fields[name] = value
         gathered.raw[key] = value
 
-    def _family(self, family: str) -> Family:
+    def family(self, family: str) -> Family:
+        """A flat family, as far as it is gathered."""
         return self.groups.setdefault(family, Family())
 
     def take(self, family: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:

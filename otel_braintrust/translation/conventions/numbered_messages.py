@@ -41,7 +41,12 @@ def messages(
     return varying(step)
 
 
+_ONLY_TEXT = {"role", "content"}
+
+
 def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if fields.keys() == _ONLY_TEXT:
+        return {name: value for name, value in fields.items() if value is not None}
     message: dict[str, Any] = {}
     calls: dict[int, dict[str, Any]] = {}
     function: dict[str, Any] = {}

@@ -114,8 +114,13 @@ def _split_numbered(fields: Mapping[str, Any], prefix: str) -> list[tuple[int, d
     return sorted(found.items())
 
 
+_ONLY_TEXT = {"message.role", "message.content"}
+
+
 def message(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Put one `llm.input_messages.N.message.*` together."""
+    if fields.keys() == _ONLY_TEXT:
+        return {"role": fields["message.role"], "content": fields["message.content"]}
     own = {
         name.removeprefix("message."): value
         for name, value in fields.items()

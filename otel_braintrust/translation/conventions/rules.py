@@ -323,7 +323,15 @@ def numbered(family: str) -> PrefixRule:
         place = _place(rest)
         if place is None:
             return False
-        reading.gather(family, *place, key, value)
+        # As `Reading.gather`, without a call more for each of what may be a thousand fields.
+        index, name = place
+        gathered = reading.groups.get(family) or reading.family(family)
+        fields = gathered.members.get(index)
+        if fields is None:
+            gathered.members[index] = {name: value}
+        else:
+            fields[name] = value
+        gathered.raw[key] = value
         return True
 
     return varying(read)
