@@ -96,7 +96,7 @@ class Counts:
     sampled: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
-    attachments: AttachmentCounts = AttachmentCounts()
+    attachments: AttachmentCounts = field(default_factory=AttachmentCounts)
 
     def __str__(self) -> str:
         parts = [f"{self.ended} spans ended", f"{self.sent} sent"]

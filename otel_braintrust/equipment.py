@@ -6,17 +6,21 @@ import logging
 from typing import TYPE_CHECKING
 
 from otel_braintrust.accounts import Ledger
+from otel_braintrust.delivery.attaching import AttachmentApi
+from otel_braintrust.delivery.attachment_store import AttachmentStore
 from otel_braintrust.delivery.courier import Courier, Seal
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.payloads import PayloadDirectory
 from otel_braintrust.delivery.replaying import Replay
-from otel_braintrust.delivery.retrying import RowPatience
+from otel_braintrust.delivery.retrying import Patience, RowPatience
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
+from otel_braintrust.delivery.shelving import Shelf
 from otel_braintrust.delivery.spool import Spool, SpoolError, identity_of
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
 from otel_braintrust.settings import Settings
@@ -117,10 +121,12 @@ def new_courier(
         connection.on_request = meters.note_request
     limits = Limits(settings.max_request_bytes, settings.max_request_rows)
     spool = _open_spool(settings, api_key)
+    uploads = new_uploads(settings, api_key, troubles, notices=notices, spool=spool)
     settlement = Settlement(
         ledger,
         troubles,
         spool=spool,
+        uploads=uploads,
         sent_payloads=_payload_directory(settings.all_payloads_dir),
         lost_payloads=_payload_directory(settings.failed_payloads_dir),
     )
@@ -139,11 +145,49 @@ def new_courier(
         replay=replay,
         writes_first=settings.spool_mode == "always",
         has_thread=not settings.sync_flush,
+        uploads=uploads,
     )
+    uploads.begin()
     courier.organization_name = lambda: connection.organization_name
     if replay is not None and replay.has_rows():
         courier.begin_replay()
     return courier
+
+
+def new_uploads(
+    settings: Settings,
+    api_key: str,
+    troubles: Troubles,
+    *,
+    notices: Notices | None = None,
+    spool: Spool | None = None,
+) -> Uploads:
+    """What uploads attachments beside the rows.
+
+    Args:
+        settings: The options.
+        api_key: The key, which is there.
+        troubles: Where trouble is told.
+        notices: Where the application is told of requests that fail.
+        spool: Where attachments wait on disk, if anywhere.
+    """
+
+    def new_api() -> AttachmentApi:
+        connection = new_connection(settings, api_key)
+        if notices is not None:
+            connection.on_error = notices.note_error
+        return AttachmentApi(connection)
+
+    return Uploads(
+        new_api,
+        new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
+        troubles=troubles,
+        max_bytes=settings.attachment_bytes,
+        shelf=None
+        if spool is None
+        else lambda book: Shelf(AttachmentStore(spool), book, troubles),
+        has_threads=not settings.sync_flush,
+    )
 
 
 def _open_spool(settings: Settings, api_key: str) -> Spool | None:

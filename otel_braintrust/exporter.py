@@ -7,16 +7,20 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_braintrust.accounts import Counts, FlushResult, Ledger, Ticket
+from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
 from otel_braintrust.delivery.parcels import Parcel, seal
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.delivery.uploads import Uploads
+from otel_braintrust.enclosing import Encloser
 from otel_braintrust.equipment import new_courier, new_redaction
 from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
@@ -108,17 +112,26 @@ class BraintrustSpanExporter(SpanExporter):
             server_url = self.settings.api_url or self.settings.app_url
             self.meters = Meters(self.settings.meter_provider, self._book, server_url)
         self.courier: Courier | None = None
+        self._uploads: Uploads | None = None
+        self._encloser: Encloser | None = None
         if self.settings.api_key:
             self.courier = self._new_courier(self.settings.api_key)
+            self._uploads = self.courier.uploads
         else:
             logger.warning("no Braintrust API key, so no span is sent; set %s", KEY_SOURCES)
+        if self._uploads is not None:
+            converts = self.settings.convert_attachments
+            self._encloser = Encloser(self._uploads, converts=converts, redact=self._redact)
         after_fork(self._renew_after_fork)
         _living.add(self)
 
     @property
     def ledger(self) -> Counts:
         """What became of the spans so far."""
-        return self._book.counts
+        counts = self._book.counts
+        if self._uploads is None:
+            return counts
+        return replace(counts, attachments=self._uploads.counts)
 
     @property
     def book(self) -> Ledger:
@@ -157,7 +170,14 @@ class BraintrustSpanExporter(SpanExporter):
         deadline = time.monotonic() + max(0.0, timeout_s)
         if self.courier is None:
             return self._book.report(self._book.watch(), deadline)
-        return self.courier.flush(deadline)
+        result = self.courier.flush(deadline)
+        if self._uploads is None:
+            return result
+        waiting = self._uploads.flush(deadline)
+        lost = self._uploads.book.unreported_losses()
+        if not waiting and not lost:
+            return result
+        return replace(result, attachments_pending=waiting, attachments_lost=lost)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """As :meth:`flush`, in milliseconds; True when nothing was lost and nothing is pending."""
@@ -182,9 +202,10 @@ class BraintrustSpanExporter(SpanExporter):
             self.courier.tell_queue_full(dropped)
 
     def tell_losses(self) -> None:
-        """Log one line when any span was lost since the last such line."""
-        counts = self._book.counts
+        """Log one line when any span or attachment was lost since the last such line."""
+        counts = self.ledger
         lost = sum(counts.dropped.values()) + counts.pending
+        lost += counts.attachments.total_lost + counts.attachments.pending
         if lost > self._lost_told and self.courier is not None:
             self._lost_told = lost
             logger.warning("spans did not reach Braintrust: %s", counts)
@@ -232,17 +253,27 @@ class BraintrustSpanExporter(SpanExporter):
                 self._book.settle([ticket], "filtered")
                 continue
             try:
+                files = self._files(assembled.row, ticket)
                 row = self._outgoing(assembled.row, ticket)
                 if row is None:
                     self._book.settle([ticket], "filtered")
                     continue
                 place = self._destination_of(assembled.parent or ticket.route)
                 limit = self.settings.max_field_bytes
-                parcels.append(seal(ticket, row, place, max_field_bytes=limit))
+                parcel = seal(ticket, row, place, max_field_bytes=limit)
+                if files and self._encloser is not None:
+                    parcel.enclosures = self._encloser.enclose(parcel.row, files)
+                parcels.append(parcel)
                 ticket.span = None  # its row is all that is needed of it from now on
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
                 self._drop_unreadable(ticket, error)
         return parcels
+
+    def _files(self, row: dict[str, Any], ticket: Ticket) -> Mapping[str, Attachment]:
+        """The files that belong to a row; base64 in it becomes references."""
+        if self._encloser is None:
+            return {}
+        return self._encloser.find(row, ticket.span.attributes or {})
 
     def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
         """A row as it may go out; None when nothing of it may."""
@@ -314,6 +345,8 @@ class BraintrustSpanExporter(SpanExporter):
         # Another thread may have held the old one's locks.
         self.assembler = TraceAssembler(conventions=self._conventions, strict_rows=False)
         self._lost_told = 0
+        if self._encloser is not None:
+            self._encloser.reset_after_fork()
 
 
 def _mark_local_root(row: dict[str, Any], ticket: Ticket) -> None:

@@ -149,8 +149,8 @@ OPTIONS: tuple[Option, ...] = (
         "OTEL_BRAINTRUST_ATTACHMENT_BYTES",
         "count",
         256 * MIB,
-        "Most bytes of attachments that wait to be uploaded, and of one file; base64 beyond it stays "
-        "in its row",
+        "Most bytes of attachments that wait to be uploaded, and of one file; base64 beyond it "
+        "stays in its row",
     ),
     Option(
         "spool_dir",

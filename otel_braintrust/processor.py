@@ -19,6 +19,7 @@ from otel_braintrust import stamps
 from otel_braintrust.accounts import Counts, FlushResult, Ticket
 from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.followers import Followers
+from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.endings import hear_of_end, is_ending
 from otel_braintrust.equipment import new_followers
 from otel_braintrust.exporter import (
@@ -189,6 +190,12 @@ class BraintrustSpanProcessor(SpanProcessor):
     def assembler(self) -> TraceAssembler:
         """Where log records meet their spans; for :class:`BraintrustLogRecordProcessor`."""
         return self._exporter.assembler
+
+    @property
+    def uploads(self) -> Uploads | None:
+        """Who uploads attachments; None without an API key."""
+        courier = self._exporter.courier
+        return courier.uploads if courier is not None else None
 
     @property
     def followers(self) -> Followers | None:
