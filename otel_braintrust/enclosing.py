@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from otel_braintrust.attachments import Attachment, attachments_of
+from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.translation.inline_media import InlineMedia, replace_media
 
@@ -55,10 +56,25 @@ class Encloser:
         """
         found = attachments_of(*attributes.values())
         if self._converts:
-            found.update(self._convert(row))
+            try:
+                found.update(self._convert(row))
+            except Exception:  # noqa: BLE001, S110  (an odd value stays as it is, and its row goes)
+                pass
         return found
 
-    def masked(self, attachment: Attachment) -> Attachment:
+    def enclose(self, row: bytes, found: Mapping[str, Attachment]) -> tuple[Enclosure, ...]:
+        """Enter the files that a row still refers to, after it was masked and cut.
+
+        Args:
+            row: The encoded row.
+            found: What :meth:`find` found in it.
+        """
+        if not found:
+            return ()
+        kept = [each for key, each in found.items() if key.encode() in row]
+        return self._uploads.enclose(map(self._masked, kept))
+
+    def _masked(self, attachment: Attachment) -> Attachment:
         """The attachment with its text masked as a row's is; all others as they are."""
         if self._redact is None or not _is_text(attachment):
             return attachment
