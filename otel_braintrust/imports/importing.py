@@ -110,10 +110,14 @@ class Import:
         Args:
             sources: The files. Log records join their span across all of them.
         """
-        unreadable = {id(source) for source in sources if not self._find_logs(source)}
-        for source in sources:
-            if id(source) not in unreadable and not self.is_stopped:
-                self._read(source)
+        try:
+            readable = [source for source in sources if self._find_logs(source)]
+            for source in readable:
+                if not self.is_stopped:
+                    self._read(source)
+        finally:
+            for source in sources:
+                source.close()
         for row in self._translator.rest():
             self._add(_Outgoing(f"span {row['id']}", row))
         self._send()
@@ -123,9 +127,6 @@ class Import:
         """Gather the log records of a file of OTLP; False when it cannot be read at all."""
         try:
             with source.opened() as stream:
-                if not stream.peek(1):
-                    self._note_unreadable(f"{source.label}: is empty: {EXPECTED}")
-                    return False
                 if not _holds_json(stream):
                     self._translator.add_logs(decode_binary(stream.read()))
                     return True
@@ -154,10 +155,14 @@ class Import:
                     for row in self._translator.add_spans(decode_binary(stream.read())):
                         self._add(_Outgoing(f"{source.label}: span {row['id']}", row))
                     return
+                is_empty = True
                 for piece in pieces(stream):
+                    is_empty = False
                     self._read_piece(piece, source.label)
                     if self.is_stopped:
                         return
+                if is_empty:
+                    self._note_unreadable(f"{source.label}: is empty: {EXPECTED}")
         except SourceError as error:
             self._note_unreadable(f"{source.label}: {error}")
 

@@ -79,9 +79,13 @@ def pieces(stream: io.BufferedReader) -> Iterator[Piece]:
         if not _is_object(following[len(begin) :]):
             yield from _Splitter(stream, following, line, in_array=False)
             return
-    for text in chain(following.splitlines(keepends=True), stream):
+    begun = following.splitlines(keepends=True)
+    for number, text in enumerate(chain(begun, stream)):
+        if number >= len(begun) and text.strip() == b"{":  # a value over several lines, after all
+            yield from _Splitter(stream, text, line, in_array=False)
+            return
         if text.strip():
-            yield Piece(text, line)
+            yield Piece(text.rstrip(WHITESPACE), line)
         line += 1
 
 
@@ -176,11 +180,11 @@ class _Splitter:
 
     def _cut(self, start: int, end: int) -> Iterator[Piece]:
         data = self._buffer[start:end]
-        stripped = data.lstrip(WHITESPACE)
-        if stripped:
-            skipped = data[: len(data) - len(stripped)]
+        begin = data.lstrip(WHITESPACE)
+        if begin:
+            skipped = data[: len(data) - len(begin)]
             before = self._buffer.count(b"\n", 0, start) + skipped.count(b"\n")
-            yield Piece(stripped, self._line + before)
+            yield Piece(begin.rstrip(WHITESPACE), self._line + before)
 
     def _drop(self, count: int) -> None:
         self._line += self._buffer.count(b"\n", 0, count)

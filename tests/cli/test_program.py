@@ -113,7 +113,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_without_a_traceback(
 
 def test_every_command_has_a_help_of_its_own(command: Command) -> None:
     for module in application.COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+        name = module.__name__.rpartition(".")[2].rstrip("_")
         result = command(name, "--help")
         assert result.status == 0
         assert f"otel-braintrust {name}" in result.out
