@@ -6,6 +6,7 @@ import hashlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -56,10 +57,8 @@ class Encloser:
         """
         found = attachments_of(*attributes.values())
         if self._converts:
-            try:
+            with suppress(Exception):  # an odd value stays as it is, and its row goes
                 found.update(self._convert(row))
-            except Exception:  # noqa: BLE001, S110  (an odd value stays as it is, and its row goes)
-                pass
         return found
 
     def enclose(self, row: bytes, found: Mapping[str, Attachment]) -> tuple[Enclosure, ...]:

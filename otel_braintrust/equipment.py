@@ -183,9 +183,7 @@ def new_uploads(
         new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
         troubles=troubles,
         max_bytes=settings.attachment_bytes,
-        shelf=None
-        if spool is None
-        else lambda book: Shelf(AttachmentStore(spool), book, troubles),
+        shelf=None if spool is None else lambda book: Shelf(AttachmentStore(spool), book, troubles),
         has_threads=not settings.sync_flush,
     )
 

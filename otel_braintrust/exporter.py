@@ -253,7 +253,7 @@ class BraintrustSpanExporter(SpanExporter):
                 self._book.settle([ticket], "filtered")
                 continue
             try:
-                files = self._files(assembled.row, ticket)
+                files = self._files(assembled.row, assembled.span.attributes)
                 row = self._outgoing(assembled.row, ticket)
                 if row is None:
                     self._book.settle([ticket], "filtered")
@@ -269,11 +269,13 @@ class BraintrustSpanExporter(SpanExporter):
                 self._drop_unreadable(ticket, error)
         return parcels
 
-    def _files(self, row: dict[str, Any], ticket: Ticket) -> Mapping[str, Attachment]:
+    def _files(
+        self, row: dict[str, Any], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Attachment]:
         """The files that belong to a row; base64 in it becomes references."""
         if self._encloser is None:
             return {}
-        return self._encloser.find(row, ticket.span.attributes or {})
+        return self._encloser.find(row, attributes)
 
     def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
         """A row as it may go out; None when nothing of it may."""
