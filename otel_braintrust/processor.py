@@ -216,7 +216,7 @@ class BraintrustSpanProcessor(SpanProcessor):
     @property
     def ledger(self) -> Counts:
         """What became of the spans that ended so far."""
-        return self._book.counts
+        return self._exporter.ledger
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp the span with its destination."""
