@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # processors import this module
@@ -17,10 +18,14 @@ def note_processor(processor: BraintrustSpanProcessor) -> None:
     _processors.append(weakref.ref(processor))
 
 
-def latest_processor() -> BraintrustSpanProcessor | None:
-    """The processor that was made last, of those that send; None when there is none."""
+def living_processors() -> Iterator[BraintrustSpanProcessor]:
+    """The processors that send, the latest first."""
     for reference in reversed(_processors):
         processor = reference()
         if processor is not None and processor.is_active and not processor.is_closed:
-            return processor
-    return None
+            yield processor
+
+
+def latest_processor() -> BraintrustSpanProcessor | None:
+    """The processor that was made last, of those that send; None when there is none."""
+    return next(living_processors(), None)

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from opentelemetry import context as otel_context
-from opentelemetry.context import Context
 
 from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.delivery.alarm import Alarm
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.routing import PARENT_KEY, inherited_parent, routed, said_parent
 from otel_braintrust.selection import Selection
 from otel_braintrust.settings import Settings
-from otel_braintrust.traces.kin import Kin
+from otel_braintrust.surroundings import Surroundings
 from otel_braintrust.traces.reparenting import Reparenting
 from otel_braintrust.traces.sampling import TailSampling
-
-Stamp = Callable[[Any, "Context | None"], object]
 
 
 class Passage:
@@ -43,7 +36,8 @@ class Passage:
         self._ledger = ledger
         self._troubles = troubles
         self._hand_on = hand_on
-        self._route = settings.route
+        self.surroundings = Surroundings(settings.route, self._tell_route)
+        self._has_route = settings.route is not None
         self._tells_parents = True
         selection = Selection(
             settings.mode,
@@ -52,60 +46,54 @@ class Passage:
             infrastructure=settings.infrastructure_scopes,
             on_failure=self._tell_filter,
         )
-        self._tree = Reparenting(selection, self._filter)
+        asks_for_all = settings.route is not None or settings.tail_ratio is not None
+        self._tree = Reparenting(selection, self._filter, follows_all=asks_for_all)
         self._sampling: TailSampling | None = None
         if settings.tail_ratio is not None:
             self._sampling = TailSampling(
                 settings.tail_ratio,
+                self._filter,
                 slow_s=settings.tail_slow_s,
                 max_bytes=settings.tail_max_bytes,
                 max_s=settings.tail_max_s,
             )
         self._alarm = Alarm(self._next_at, self._ring)
-        # Tickets leave in the order in which they were let go, whoever lets them go.
-        self._leaving = threading.RLock()
 
-    def on_start(self, span: Any, parent_context: Context | None, stamps: Sequence[Stamp]) -> None:
-        """Follow a span, judge what is certain of it, and write on it where it goes.
+    def start(self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None) -> None:
+        """Follow a span that started, and judge what is certain of it.
 
         Args:
-            span: The span that starts.
-            parent_context: Where it starts; None: the current context.
-            stamps: What else writes on it, afterwards.
+            span: The running span.
+            stamp: What was written on it because of where it started.
+            answer: What the application's function says of where it goes.
         """
-        if not span.context.trace_flags.sampled:
-            return
-        context = parent_context if parent_context is not None else otel_context.get_current()
         if self._tells_parents:
             self._watch_parent(span)
-        said = said_parent(span, context)
-        answer: str | bool | None = None
-        if self._route is not None and said is None:
-            answer = self._routed(span)
-        kin, ready = self._tree.on_start(span, goes_here=answer is not False)
-        if isinstance(answer, str):
+        if self._has_route and answer is None:
+            answer = self._route_above(span)
+        kin, ready = self._tree.on_start(span, goes_here=answer is not False, stamp=stamp)
+        if kin is not None and isinstance(answer, str):
             kin.route = answer
-        elif self._route is None or said is not None:
-            said = said or inherited_parent(context)
         if self._sampling is not None:
-            self._sampling.start(span.context.trace_id)
+            is_beneath = kin is not None and kin.above is not None
+            self._hand_on(self._sampling.start(span.context.trace_id, is_beneath=is_beneath))
         if ready:
             self._let_go(ready)
-        if said is not None or stamps:
-            _stamp(kin, span, parent_context, said, stamps)
 
-    def on_end(self, span: Any, ticket: Ticket) -> Sequence[Ticket]:
+    def end(self, span: Any, ticket: Ticket) -> Sequence[Ticket]:
         """Judge a span that ended.
 
         Returns:
             The tickets that go now; this one, others that waited for it, or none.
         """
-        if self._route is not None:
+        if self._has_route:
             kin = self._tree.kin_of(span.context)
             ticket.route = kin.route if kin is not None else None
-        ready: list[Ticket] = self._tree.on_end(span, ticket)
-        if self._sampling is not None:
-            ready = self._sampled(span.context.trace_id, ready)
+        ready: Sequence[Ticket]
+        if self._sampling is None:
+            ready = self._tree.on_end(span, ticket)
+        else:
+            ready = self._sampled(self._sampling, span, ticket)
         if ticket.column is None and not (len(ready) == 1 and ready[0] is ticket):
             self._alarm.wake()
         return ready
@@ -127,13 +115,19 @@ class Passage:
         if self._sampling is not None:
             self._hand_on(self._sampling.keep(trace_id))
 
+    def keep_span(self, span_id: int) -> None:
+        """As :meth:`keep_trace`, where only the span is known."""
+        if self._sampling is not None:
+            trace_id = self._tree.trace_of(span_id) or self._sampling.trace_of(span_id)
+            if trace_id is not None:
+                self.keep_trace(trace_id)
+
     def is_left_out(self, trace_id: int) -> bool:
         """Tell whether tail sampling left a trace out, so that feedback to it goes nowhere."""
         return self._sampling is not None and self._sampling.decision(trace_id) is False
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child."""
-        self._leaving = threading.RLock()
         self._tree.reset_after_fork()
         if self._sampling is not None:
             self._sampling.reset_after_fork()
@@ -142,29 +136,18 @@ class Passage:
     def __len__(self) -> int:
         return len(self._tree) + (len(self._sampling) if self._sampling is not None else 0)
 
-    def _let_go(self, ready: list[Ticket]) -> None:
-        if self._sampling is not None:
-            ready = self._sampling.take(ready)
-        self._hand_on(ready)
+    def _let_go(self, ready: Sequence[Ticket]) -> None:
+        self._hand_on(ready if self._sampling is None else self._sampling.take(ready))
 
-    def _sampled(self, trace_id: int, ready: list[Ticket]) -> list[Ticket]:
-        if self._sampling is None:
-            return ready
-        go: list[Ticket] = self._sampling.take(ready)
-        ended, out = self._sampling.end(trace_id)
-        if out:
-            self._filter(out)
-        return [*go, *ended]
+    def _sampled(self, sampling: TailSampling, span: Any, ticket: Ticket) -> list[Ticket]:
+        has_begun_here = self._tree.kin_of(span.context) is not None
+        ready: list[Ticket] = sampling.take(self._tree.on_end(span, ticket))
+        return [*ready, *sampling.end(span.context.trace_id)] if has_begun_here else ready
 
-    def _routed(self, span: Any) -> str | bool | None:
-        """What the application's function says, or said of the span above."""
-        if self._route is None:
-            return None
-        answer = routed(self._route, span, self._tell_route)
-        if answer is not None or span.parent is None or span.parent.is_remote:
-            return answer
-        above = self._tree.kin_of(span.parent)
-        if above is None:
+    def _route_above(self, span: Any) -> str | bool | None:
+        """What the application's function said of the span above."""
+        above = self._tree.kin_of(span.parent) if span.parent is not None else None
+        if above is None or span.parent.is_remote:
             return None
         return above.route if above.goes_here else False
 
@@ -223,17 +206,3 @@ class Passage:
             "route failed (%s); the span goes where its parent goes",
             type(error).__name__,
         )
-
-
-def _stamp(
-    kin: Kin, span: Any, context: Context | None, said: str | None, stamps: Sequence[Stamp]
-) -> None:
-    """Write on the span, and note what was written, for rules are about the span as it was made."""
-    before = dict(span.attributes or {})
-    if said is not None and PARENT_KEY not in before and span.is_recording():
-        span.set_attribute(PARENT_KEY, said)
-    for stamp in stamps:
-        stamp(span, context)
-    attributes = span.attributes or {}
-    if len(attributes) != len(before) or attributes != before:
-        kin.stamp = {key: value for key, value in attributes.items() if before.get(key) != value}

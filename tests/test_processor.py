@@ -127,6 +127,7 @@ def test_hooks_never_raise_into_the_application(
     broken: Any = object()
     processor.on_start(broken)
     processor.on_end(broken)
+    assert processor.flush(1.0).ok
     assert "please report it" in caplog.text
 
 

@@ -116,6 +116,11 @@ class Courier:
         self.is_failing = False
 
     @property
+    def waiting(self) -> int:
+        """How many spans wait here of which no row is made yet."""
+        return len(self._inbox)
+
+    @property
     def keeps_lost(self) -> bool:
         """Whether spans that cannot be delivered are kept on disk."""
         return self._settlement.keeps_lost

@@ -12,8 +12,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+
+from opentelemetry.trace import SpanContext
 
 from otel_braintrust.traces.kin import Key, Kin, as_made, key_of, with_parent
 from otel_braintrust.verdicts import Verdict
@@ -41,6 +43,8 @@ class Reparenting:
     Args:
         judge: Says which spans go.
         filtered: Called with the tickets of spans that don't.
+        follows_all: Follow also spans that are sure to go and need nothing of others: what is known
+            of them is asked for.
         hold_s: Longest time that a span waits for the verdict on another, in seconds.
         max_held: Most spans that wait.
         max_open: Most spans followed; the oldest are forgotten first.
@@ -54,6 +58,7 @@ class Reparenting:
         judge: Judge,
         filtered: Callable[[list[Any]], object],
         *,
+        follows_all: bool = False,
         hold_s: float = 5.0,
         max_held: int = 2_000,
         max_open: int = 20_000,
@@ -63,6 +68,7 @@ class Reparenting:
     ) -> None:
         self._judge = judge
         self._filtered = filtered
+        self._follows_all = follows_all
         self._hold_s = hold_s
         self._max_held = max_held
         self._max_open = max_open
@@ -93,20 +99,32 @@ class Reparenting:
         key = key_of(context)
         return self._open.get(key) or self._dropped.get(key)
 
-    def on_start(self, span: Any, *, goes_here: bool = True) -> tuple[Kin, list[Any]]:
-        """Follow a span.
+    def trace_of(self, span_id: int) -> int | None:
+        """The trace of a span that is open; None: it is none of those."""
+        with self._lock:
+            return next((key[0] for key in self._open if key[1] == span_id), None)
+
+    def on_start(
+        self, span: Any, *, goes_here: bool = True, stamp: Mapping[str, Any] | None = None
+    ) -> tuple[Kin | None, Sequence[Any]]:
+        """Follow a span, unless it is sure to go and to hang on its own parent.
 
         Args:
             span: The running span.
             goes_here: False: it is dropped, whatever the judge would say.
+            stamp: Attributes that were written on it; it is judged as it was made.
 
         Returns:
-            What is known of it, and tickets that may go now.
+            What is known of it if it is followed, and tickets that may go now.
         """
+        made = span if stamp is None else as_made(span, stamp)
+        early = self._judge.early(made) if goes_here else DROP
         above = self._above(span)
-        early = self._judge.early(span) if goes_here else DROP
+        if early is KEEP and not self._follows_all and (above is None or above.is_kept):
+            return None, ()
         kin = Kin(span, early, above, self._clock())
         kin.goes_here = goes_here
+        kin.stamp = stamp
         ready: list[Any] = []
         with self._lock:
             self._open[kin.key] = kin
@@ -121,7 +139,7 @@ class Reparenting:
                 self._forget_oldest(kin.started_at, ready)
         return kin, ready
 
-    def on_end(self, span: Any, ticket: Ticket) -> list[Any]:
+    def on_end(self, span: Any, ticket: Ticket) -> Sequence[Any]:
         """Judge a span that ended.
 
         Returns:
@@ -134,6 +152,8 @@ class Reparenting:
         else:
             made = span if kin is None or kin.stamp is None else as_made(span, kin.stamp)
             verdict = self._judge.final(made)
+        if kin is None and verdict is KEEP and self._hangs_on_its_parent(span, ticket):
+            return (ticket,)
         ready: list[Any] = []
         dropped: list[Any] = []
         with self._lock:
@@ -155,6 +175,19 @@ class Reparenting:
             self._filtered(dropped)
         return ready
 
+    def _hangs_on_its_parent(self, span: Any, ticket: Ticket) -> bool:
+        """Tell whether a span that goes and is not followed stays where it is."""
+        if self._held or (self._dropped and self._is_too_old(next(iter(self._dropped.values())))):
+            return False  # its end is a moment to look after those
+        parent: SpanContext | None = span.parent
+        if parent is None or parent.is_remote:
+            ticket.is_local_root = True
+            return True
+        if not parent.trace_flags.sampled:
+            return False
+        above = self._above(span)
+        return above is None or above.is_kept
+
     def release(self, *, everything: bool = True) -> list[Any]:
         """Let go what is held back, by what is known now; with a flush, everything.
 
@@ -174,6 +207,8 @@ class Reparenting:
         return ready
 
     def _above(self, span: Any) -> Kin | None:
+        if not self._open and not self._dropped:
+            return None
         parent = span.parent
         return self.kin_of(parent) if parent is not None and not parent.is_remote else None
 

@@ -1,0 +1,64 @@
+"""A thread that does its work from time to time, and sooner when it is woken."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Clerk:
+    """Works in a thread of its own, which :meth:`start` starts.
+
+    Args:
+        work: Called with True when its time has come, with False when it was woken before; must not
+            raise.
+        pause_s: From one time to the next, in seconds.
+    """
+
+    def __init__(self, work: Callable[[bool], object], *, pause_s: float) -> None:
+        self._work = work
+        self._pause_s = pause_s
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child, where the thread is not."""
+        self._lock = threading.RLock()
+        self._awake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    def start(self) -> bool:
+        """Start the thread if need be; False where none can start (any more)."""
+        with self._lock:
+            if self._stopped:
+                return False
+            if self._thread is not None:
+                return True
+            thread = threading.Thread(target=self._run, name="otel-braintrust-clerk", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is ending
+                return False
+            self._thread = thread
+            return True
+
+    def wake(self) -> None:
+        """Have it work soon."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Have it work no more."""
+        self._stopped = True
+        self._awake.set()
+
+    def _run(self) -> None:
+        due_at = time.monotonic() + self._pause_s
+        while not self._stopped:
+            self._awake.wait(max(0.0, due_at - time.monotonic()))
+            self._awake.clear()
+            is_due = time.monotonic() >= due_at
+            if not self._stopped:
+                self._work(is_due)
+            if is_due:
+                due_at = time.monotonic() + self._pause_s

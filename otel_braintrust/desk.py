@@ -1,0 +1,156 @@
+"""Where spans that started and ended are entered in the books, and handed on if they go."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from otel_braintrust.accounts import Ticket
+from otel_braintrust.exporter import BraintrustSpanExporter
+from otel_braintrust.local_roots import LocalRoots
+from otel_braintrust.passage import Passage
+from otel_braintrust.sizes import span_bytes
+from otel_braintrust.undelivered import Undelivered
+
+
+class Desk:
+    """Enters what the application's threads noted; :meth:`enter` is called by one at a time.
+
+    Args:
+        exporter: Whose ledger is kept, and whose courier takes the spans.
+        undelivered: Told of spans that have no row yet.
+        batch_size: How many spans are handed over together.
+
+    Attributes:
+        passage: What judges them.
+        roots: The open spans.
+        is_closed: True: spans come too late.
+    """
+
+    def __init__(
+        self, exporter: BraintrustSpanExporter, undelivered: Undelivered, *, batch_size: int
+    ) -> None:
+        self.passage = Passage(exporter.settings, exporter.book, exporter.troubles, self.hand_on)
+        self.is_closed = False
+        self._exporter = exporter
+        self._book = exporter.book
+        self._undelivered = undelivered
+        self._batch_size = batch_size
+        self._end_mark = f"_otel_braintrust_end_{id(self)}"
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child; what waits here belongs to the parent."""
+        self.roots = LocalRoots()
+        self._outgoing: deque[Ticket] = deque()
+
+    def enter(self, events: Sequence[Any]) -> None:
+        """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
+        for event in events:
+            try:
+                if type(event) is tuple:
+                    self._enter_start(*event)
+                else:
+                    self._enter_end(event)
+            except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
+                self.tell_internal(error)
+
+    def _enter_start(
+        self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None
+    ) -> None:
+        context = span.context
+        span_id = context.span_id
+        # An application may add a processor twice.
+        if not self.roots.start(span, span_id):
+            return
+        self._undelivered.note_start(span_id)
+        if context.trace_flags.sampled:
+            self.passage.start(span, stamp, answer)
+
+    def _enter_end(self, span: Any) -> None:
+        if self._is_known(span):
+            return
+        context = span.context
+        if context is None:
+            self._book.note_sampled()
+            return
+        span_id = context.span_id
+        span = self.roots.end(span, span_id)
+        if not context.trace_flags.sampled:
+            self._book.note_sampled()
+            self._undelivered.note_end(span_id, is_lost=True)
+            return
+        size_bytes = span_bytes(span)
+        has_room = self._exporter.has_room(size_bytes)
+        ticket = self._book.open(span, size_bytes)
+        if self._exporter.courier is None:
+            self._book.settle([ticket], "dropped", "no_api_key")
+            return
+        self.hand_on(self.passage.end(span, ticket), has_room)
+
+    def hand_on(self, tickets: Sequence[Ticket], has_room: bool = True) -> None:
+        """Take spans that go, to hand them over with others.
+
+        Args:
+            tickets: The spans.
+            has_room: False: there is no memory for them, and they are dropped.
+        """
+        if not tickets:
+            return
+        if self.is_closed:
+            self._book.settle(tickets, "dropped", "after_shutdown")
+        elif not has_room:
+            self._turn_away(tickets)
+        else:
+            room = self._room()
+            self._outgoing.extend(tickets[:room])
+            if room < len(tickets):
+                self._turn_away(tickets[room:])
+
+    def hand_over(self, everything: bool = True) -> None:
+        """Give the courier what waits to be sent.
+
+        Args:
+            everything: False: only full batches.
+        """
+        courier, outgoing = self._exporter.courier, self._outgoing
+        while courier is not None and len(outgoing) >= (1 if everything else self._batch_size):
+            batch: list[Ticket] = []
+            try:
+                while len(batch) < self._batch_size:
+                    batch.append(outgoing.popleft())
+            except IndexError:  # that was all, or another thread took the rest
+                pass
+            courier.accept(batch)
+
+    def _room(self) -> int:
+        """How many spans more may wait, here and at the courier's."""
+        courier = self._exporter.courier
+        at_courier = courier.waiting if courier is not None else 0
+        return max(0, self._exporter.queue_size - len(self._outgoing) - at_courier)
+
+    def _turn_away(self, tickets: Sequence[Ticket]) -> None:
+        self._book.settle(tickets, "dropped", "queue_full")
+        self._exporter.tell_queue_full(len(tickets))
+
+    def tell_internal(self, error: Exception) -> None:
+        """Log, once, that a span was lost because of a fault of ours."""
+        self._exporter.troubles.tell(
+            "internal",
+            logging.ERROR,
+            "a span could not be taken: %s; please report it",
+            type(error).__name__,
+        )
+
+    def _is_known(self, span: Any) -> bool:
+        """Tell whether this end was entered before: an application may add a processor twice."""
+        try:
+            marks = span.__dict__
+        except AttributeError:  # no place for a mark
+            return False
+        if self._end_mark in marks:
+            return True
+        marks[self._end_mark] = True
+        return False

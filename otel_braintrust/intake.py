@@ -1,0 +1,114 @@
+"""Spans that started and ended, noted by the application's threads and read by another."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from otel_braintrust.delivery.clerk import Clerk
+
+# So few that reading them holds up the application's threads for less than a millisecond, and that
+# their content, which is weighed only when they are read, cannot fill the memory.
+READ_AT = 128
+# A thread that finds so many unread reads them itself, so that no more can gather.
+READ_AT_LAST = 4096
+
+
+class Intake:
+    """All that the application's threads do for a span's start or end is to note it here.
+
+    That is one ``append`` to a deque, which CPython does at once, with and without its global lock;
+    the order of events of one span, or of a span and its child, is that in which they are read.
+    Whoever reads has the lock. The lock is re-entrant, because a finalizer may end a span while its
+    thread reads; such an event is read next.
+
+    Args:
+        enter: Takes the events, in order, by one thread at a time: the arguments of
+            :meth:`note_start` as a tuple, or a span that ended. It must not raise.
+        has_thread: Whether a thread reads; else they are read as they come.
+        pause_s: Longest time that events wait for that thread, in seconds.
+        after: Called when that thread has read, with True when so much time has passed; without a
+            thread after each event, with True.
+    """
+
+    def __init__(
+        self,
+        enter: Callable[[Sequence[Any]], object],
+        *,
+        has_thread: bool,
+        pause_s: float,
+        after: Callable[[bool], object],
+    ) -> None:
+        self._enter = enter
+        self._after = after
+        self._has_thread = has_thread
+        self._clerk = Clerk(self._work, pause_s=pause_s)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._events: deque[Any] = deque()
+        self._reading = threading.RLock()
+        self._is_reading = False
+        # At the first event the thread is started, if there is to be one.
+        self._look_at = 1
+
+    def note_start(
+        self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None
+    ) -> None:
+        """Note that a span started.
+
+        Args:
+            span: The running span.
+            stamp: The attributes that were written on it because of where it started.
+            answer: What the application's ``route`` said of it.
+        """
+        self._events.append((span, stamp, answer))
+
+    def note_end(self, span: Any) -> None:
+        """Note that a span ended."""
+        events = self._events
+        events.append(span)
+        if len(events) >= self._look_at:
+            self._look(len(events))
+
+    def read(self) -> None:
+        """Enter all that was noted before this call."""
+        with self._reading:
+            if self._is_reading:
+                return
+            self._is_reading = True
+            try:
+                events = self._events
+                while events:
+                    self._enter([events.popleft() for _ in range(min(len(events), READ_AT))])
+            finally:
+                self._is_reading = False
+                self._look_at = READ_AT if self._has_thread else 1
+
+    def stop(self) -> None:
+        """Read what is there, and end the thread; what comes now is read as it comes."""
+        self._has_thread = False
+        self._clerk.stop()
+        self.read()
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child: what is unread belongs to the parent."""
+        self._clerk.reset_after_fork()
+        self._begin()
+
+    def _look(self, count: int) -> None:
+        if not self._has_thread or not self._clerk.start():
+            self._work(True)
+        elif count >= READ_AT_LAST:
+            self.read()
+        elif count >= READ_AT:
+            self._clerk.wake()
+            self._look_at = READ_AT_LAST
+        else:
+            self._look_at = READ_AT
+
+    def _work(self, is_due: bool) -> None:
+        self.read()
+        self._after(is_due)

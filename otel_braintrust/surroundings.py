@@ -1,0 +1,78 @@
+"""What a span gets from where it starts: where it goes, and the attributes of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+from otel_braintrust import stamps
+from otel_braintrust.routing import PARENT_KEY, Route, inherited_parent, routed, said_parent
+
+# OpenTelemetry keeps the name of this key to itself; any context with a span tells it.
+SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
+
+
+class Surroundings:
+    """Writes on spans that start what their context, baggage and parent say.
+
+    Args:
+        route: The application's function that says where a span goes, if there is one.
+        on_failure: Called with what that function raised.
+    """
+
+    def __init__(self, route: Route | None, on_failure: Callable[[Exception], object]) -> None:
+        self._route = route
+        self._on_failure = on_failure
+
+    def write(
+        self, span: Any, parent_context: Context | None
+    ) -> tuple[Mapping[str, Any] | None, str | bool | None]:
+        """Write on a span that starts; for most there is nothing to write.
+
+        Args:
+            span: The span.
+            parent_context: Where it starts; None: the current context.
+
+        Returns:
+            What was written, for rules are about the span as it was made, and what the
+            application's function says of where it goes.
+        """
+        context = otel_context.get_current() if parent_context is None else parent_context
+        above = context.get(SPAN_KEY)
+        says_more = len(context) > (above is not None)
+        if not says_more and self._route is None and not _has_parent_key(above):
+            return None, None
+        return self._write(span, context)
+
+    def _write(
+        self, span: Any, context: Context
+    ) -> tuple[Mapping[str, Any] | None, str | bool | None]:
+        said = said_parent(span, context)
+        answer: str | bool | None = None
+        if self._route is not None and said is None:
+            answer = routed(self._route, span, self._on_failure)
+        elif said is None:
+            said = inherited_parent(context)
+        before = dict(span.attributes or {})
+        if said is not None and PARENT_KEY not in before and span.is_recording():
+            span.set_attribute(PARENT_KEY, said)
+        stamp = stamps.stamp_in(context)
+        if stamp:
+            stamps.apply(span, stamp, trace.get_current_span(context))
+        after = span.attributes or {}
+        written = {key: value for key, value in after.items() if before.get(key) != value}
+        return written or None, answer
+
+
+def _has_parent_key(span: Any) -> bool:
+    """Tell whether a span's attributes say where it goes, as those beneath it then do, too."""
+    attributes = getattr(span, "_attributes", None)
+    # The SDK's own mapping raises and catches an exception for each key that it has not.
+    values = getattr(attributes, "_dict", None)
+    if values is None:
+        values = getattr(span, "attributes", None) or ()
+    return PARENT_KEY in values
