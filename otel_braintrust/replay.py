@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otel_braintrust.accounts import Ledger
+from otel_braintrust.delivery.attaching import AttachmentApi
+from otel_braintrust.delivery.attachment_store import AttachmentStore
 from otel_braintrust.delivery.destinations import GIVEN, ParentError, parse_parent
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.limits import Limits
@@ -23,6 +25,7 @@ from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.spool import FILE_NAME, Spool
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.equipment import new_connection
+from otel_braintrust.replayed_attachments import ReplayedAttachments, replay_attachments
 from otel_braintrust.settings import Settings
 
 # So often in a row a request may fail before what is left waits for another time.
@@ -39,6 +42,7 @@ class ReplayResult:
         dropped: Rows that were lost, by reason.
         files: Files whose rows were all sent; they have a new name now.
         unreadable: What was wrong with each file that could not be read.
+        attachments: What became of the attachments.
     """
 
     sent: int = 0
@@ -46,11 +50,12 @@ class ReplayResult:
     dropped: Counter[str] = field(default_factory=Counter)
     files: int = 0
     unreadable: list[str] = field(default_factory=list)
+    attachments: ReplayedAttachments = field(default_factory=ReplayedAttachments)
 
     @property
     def ok(self) -> bool:
         """True when nothing waits, was lost, or could not be read."""
-        return not (self.waiting or self.dropped or self.unreadable)
+        return self.attachments.ok and not (self.waiting or self.dropped or self.unreadable)
 
 
 def replay_directory(
@@ -88,6 +93,13 @@ def replay_directory(
             replay = Replay(spool, sender, settlement, ledger, troubles)
             _replay_spool(replay, troubles, pause)
             result.waiting += spool.count()
+            result.attachments = replay_attachments(
+                AttachmentStore(spool),
+                AttachmentApi(connection),
+                troubles,
+                max_bytes=settings.attachment_bytes,
+                pause=pause,
+            )
         for each in payload_files(directory):
             if isinstance(each, PayloadError):
                 result.unreadable.append(str(each))

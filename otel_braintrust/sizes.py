@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from otel_braintrust.attachments import AttachedText
+
 # What a span weighs without its content, and each value beside its text; measured on CPython.
 SPAN_BYTES = 2000
 VALUE_BYTES = 100
@@ -26,6 +28,8 @@ def _attribute_bytes(attributes: Any) -> int:
     for value in list(attributes.values()):
         if isinstance(value, (str, bytes)):
             total += len(value)
+            if type(value) is AttachedText:
+                total += value.held_bytes
         elif isinstance(value, (tuple, list)):
             total += sum(len(each) if isinstance(each, str) else 8 for each in value)
     return total

@@ -29,8 +29,8 @@ def replay(
     """Send the rows that wait in a directory, the oldest first.
 
     Takes a spool, and the payload files that Braintrust's SDK and this package write. A file whose
-    rows have all arrived gets .sent added to its name. Prints what became of the rows; ends with 1
-    if any still wait or were lost.
+    rows have all arrived gets .sent added to its name. Prints what became of the rows, and of the
+    attachments if there are any; ends with 1 if any still wait or were lost.
     """
     from otel_braintrust.delivery.spool import SpoolError
     from otel_braintrust.replay import replay_directory
@@ -50,14 +50,19 @@ def replay(
         raise CommandError(str(error)) from error
     for problem in result.unreadable:
         print(f"otel-braintrust: {problem}", file=sys.stderr)
-    print_json(
-        {
-            "sent": result.sent,
-            "waiting": result.waiting,
-            "dropped": dict(result.dropped),
-            "files": result.files,
-            "unreadable": len(result.unreadable),
+    told: dict[str, object] = {
+        "sent": result.sent,
+        "waiting": result.waiting,
+        "dropped": dict(result.dropped),
+        "files": result.files,
+        "unreadable": len(result.unreadable),
+    }
+    if result.attachments:
+        told["attachments"] = {
+            "uploaded": result.attachments.uploaded,
+            "waiting": result.attachments.waiting,
+            "lost": dict(result.attachments.lost),
         }
-    )
+    print_json(told)
     if not result.ok:
         raise typer.Exit(FAILED)
