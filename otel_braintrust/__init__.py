@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from otel_braintrust.client import BraintrustClient
     from otel_braintrust.configuration import configure, flush, ledger
     from otel_braintrust.exporter import BraintrustSpanExporter
-    from otel_braintrust.feedback import log_feedback, score_span, update_span
+    from otel_braintrust.feedback import log_feedback, update_span
     from otel_braintrust.links import export_span, permalink
     from otel_braintrust.logs import BraintrustLogRecordProcessor
     from otel_braintrust.processor import BraintrustSpanProcessor
     from otel_braintrust.propagation import BraintrustPropagator, extract, inject
+    from otel_braintrust.scoring import score_span
     from otel_braintrust.threads import TracedThreadPoolExecutor
     from otel_braintrust.traced_span import TracedSpan
     from otel_braintrust.tracing import traced
@@ -86,7 +87,7 @@ _HOMES = {
     "log": "annotate",
     "log_feedback": "feedback",
     "permalink": "links",
-    "score_span": "feedback",
+    "score_span": "scoring",
     "start_span": "annotate",
     "traced": "tracing",
     "update_span": "feedback",

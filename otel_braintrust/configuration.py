@@ -139,9 +139,9 @@ def flush(timeout_s: float = 30.0) -> FlushResult:
     """
     deadline = time.monotonic() + timeout_s
     result = _latest.flush(timeout_s) if _latest is not None else FlushResult()
-    # Feedback and updates of a process that configured nothing; see otel_braintrust.feedback.
-    feedback = sys.modules.get("otel_braintrust.feedback")
-    waiting = feedback.flush_changes(deadline) if feedback is not None else 0
+    # Feedback and updates of a process that configured nothing; see otel_braintrust.changes.
+    changes = sys.modules.get("otel_braintrust.changes")
+    waiting = changes.flush_changes(deadline) if changes is not None else 0
     return replace(result, pending=result.pending + waiting) if waiting else result
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 
+from otel_braintrust import changes as changes_module
 from otel_braintrust import (
     export_span,
     log,
@@ -19,7 +20,6 @@ from otel_braintrust import (
     traced,
     update_span,
 )
-from otel_braintrust import feedback as feedback_module
 from otel_braintrust.local.server import LocalServer
 from tests.annotate.conftest import PROJECT, Process
 
@@ -94,8 +94,8 @@ def test_feedback_from_a_process_that_makes_no_spans(
     slug, row_id = span.export(), format(span.get_span_context().span_id, "016x")
     process.rows()
     trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]
-    monkeypatch.setattr(feedback_module, "_followers_of_settings", None)
-    monkeypatch.setattr(feedback_module, "latest_processor", lambda: None)
+    monkeypatch.setattr(changes_module, "_followers_of_settings", None)
+    monkeypatch.setattr(changes_module, "latest_processor", lambda: None)
     monkeypatch.setenv("BRAINTRUST_API_KEY", local_braintrust.api_key)
     monkeypatch.setenv("BRAINTRUST_API_URL", local_braintrust.url)
     monkeypatch.setenv("BRAINTRUST_APP_URL", local_braintrust.url)
@@ -103,7 +103,7 @@ def test_feedback_from_a_process_that_makes_no_spans(
     log_feedback(slug, scores={"by slug": 1})
     log_feedback(row_id, scores={"by id": 1})
     update_span(row_id, parent=f"project_name:{PROJECT}", metadata={"reviewed": True})
-    assert feedback_module.flush_changes(time.monotonic() + 10) == 0
+    assert changes_module.flush_changes(time.monotonic() + 10) == 0
     [row] = local_braintrust.rows(PROJECT)
     assert row["scores"] == {"by slug": 1, "by id": 1}
     assert row["metadata"]["reviewed"] is True
