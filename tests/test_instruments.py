@@ -54,6 +54,8 @@ class Broken(_Recorder):
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EntryPoint]]:
     """Entry points as if they were those that are installed."""
+    monkeypatch.setattr(instruments, "_told", {})
+    monkeypatch.setattr(instruments, "_told_of_failure", set())
     found: list[EntryPoint] = []
     monkeypatch.setattr(instruments, "entry_points", lambda group: found)
     dependencies = "opentelemetry.instrumentation.dependencies.get_dist_dependency_conflicts"
@@ -105,6 +107,32 @@ def test_those_that_are_disabled_stay_off(
     assert instruments.switch_on(None) == []
 
 
+def test_of_several_with_one_name_some_are_disabled_by_module(
+    installed: list[EntryPoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = EntryPoint("sender", "no_such_package.sender:Sender", instruments.GROUP)
+    installed += [entry("sender", Sender), others]
+    monkeypatch.setenv(instruments.DISABLED, "no_such_package.sender.parts")
+    assert instruments.switch_on(None) == ["sender"]
+    Sender().uninstrument()
+    monkeypatch.setenv(instruments.DISABLED, __name__)
+    assert instruments.switch_on(None) == []
+
+
+def test_a_broken_installation_is_told_and_an_absent_library_is_not(
+    installed: list[EntryPoint], caplog: pytest.LogCaptureFixture
+) -> None:
+    installed += [
+        EntryPoint("absent", "no_such_library.a:A", instruments.GROUP),
+        EntryPoint("torn", "opentelemetry.no_such_part:A", instruments.GROUP),
+    ]
+    assert instruments.switch_on(None) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "instrumentation torn (opentelemetry.no_such_part:A) could not be switched on (there is no "
+        "module opentelemetry.no_such_part); it is left out"
+    ]
+
+
 def test_two_on_one_library_are_named_in_one_warning(
     installed: list[EntryPoint], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -112,7 +140,10 @@ def test_two_on_one_library_are_named_in_one_warning(
     OtherSender.__module__, before = "others.sender", OtherSender.__module__
     try:
         assert instruments.switch_on(None) == ["other", "sender"]
-        assert instruments.tell_of_doubles() == {"requests": ["others.sender", __name__]}
+        for _ in range(2):
+            assert instruments.tell_of_doubles() == {"requests": ["others.sender", __name__]}
+        OtherSender.__module__ = f"{__name__}.parts"
+        assert instruments.tell_of_doubles() == {}
     finally:
         OtherSender.__module__ = before
     assert len(caplog.records) == 1
@@ -135,3 +166,17 @@ def test_content_switches_are_set_where_they_are_not(
     monkeypatch.setenv(instruments.STABILITY, "http,gen_ai_latest_experimental")
     assert instruments.set_content_switches(on) == [instruments.GENAI_CONTENT]
     assert os.environ[instruments.GENAI_CONTENT] == ("SPAN_ONLY" if on else "NO_CONTENT")
+
+
+@pytest.mark.parametrize("release", ["0.4b0", "1.3b0", "odd"])
+def test_newer_instrumentations_are_told_where_content_goes(
+    monkeypatch: pytest.MonkeyPatch, release: str
+) -> None:
+    for variable in (*instruments.CONTENT_SWITCHES, instruments.STABILITY):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setattr(instruments, "version", lambda package: release)
+    changed = instruments.set_content_switches(True)
+    is_newer = release == "1.3b0"
+    assert os.environ[instruments.GENAI_CONTENT] == ("SPAN_ONLY" if is_newer else "true")
+    # Azure's instrumentation wants the two to say the same.
+    assert (instruments.AZURE_CONTENT in changed) is not is_newer
