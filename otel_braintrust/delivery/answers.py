@@ -60,7 +60,13 @@ def read_body(answer: requests.Response) -> bytes:
 
 
 def read_answer(
-    method: str, url: str, answer: requests.Response, body: bytes, *, api_key: str
+    method: str,
+    url: str,
+    answer: requests.Response,
+    body: bytes,
+    *,
+    api_key: str,
+    is_file: bool = False,
 ) -> Response:
     """What came back.
 
@@ -70,6 +76,7 @@ def read_answer(
         answer: The answer.
         body: Its whole body.
         api_key: The key, which no error may show.
+        is_file: The body is a file's content, and so may be a web page.
 
     Raises:
         ApiError: The status is not 2xx, a web page came, or the answer broke off.
@@ -79,7 +86,7 @@ def read_answer(
     if _is_short(answer, body):
         reason = "the answer broke off"
         raise ConnectionFailure(method, url, None, reason, masked_key=masked_key)
-    web_page = is_web_page(answer.headers, body)
+    web_page = not is_file and is_web_page(answer.headers, body)
     if 200 <= status < 300 and not web_page:
         return Response(status, answer.headers, body, method, url)
     # A page, or the way to one, instead of the API: a login wall, a proxy, the wrong address.

@@ -208,7 +208,8 @@ class Connection:
             raise ConnectionFailure(
                 method, url, None, reason, masked_key=self.masked_key
             ) from error
-        return read_answer(method, url, answer, body, api_key=self._api_key)
+        is_file = method == "GET" and not authorized
+        return read_answer(method, url, answer, body, api_key=self._api_key, is_file=is_file)
 
     @property
     def organization_name(self) -> str | None:
