@@ -282,12 +282,20 @@ def _usage_of(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
     for key in _USAGE_KEYS:
         found = usage.of_payload(holder.get(key))
         if found[0]:
-            return found
+            return _with_details(found, holder.get("raw"))
     if "eval_count" in holder:  # Ollama has its counts at the top
         return usage.of_payload(
             {key: holder.get(key) for key in ("prompt_eval_count", "eval_count")}
         )
     return _usage_inside(holder)
+
+
+def _with_details(found: tuple[dict[str, int], bool], raw: Any) -> tuple[dict[str, int], bool]:
+    """Fill gaps in a framework's counts from the model's own response that it keeps as `raw`."""
+    own = _usage_of(raw)[0] if isinstance(raw, Mapping) else {}
+    if own and all(own.get(n) == found[0].get(n) for n in (usage.PROMPT, usage.COMPLETION)):
+        return own | found[0], found[1]
+    return found
 
 
 def _model_inside(holder: Mapping[str, Any]) -> str | None:
@@ -302,7 +310,7 @@ def _model_inside(holder: Mapping[str, Any]) -> str | None:
 
 
 def _usage_inside(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
-    """Look where LangChain (`llm_output`) and Haystack (`replies[].meta`) keep their counts."""
+    """Look where LangChain (`llm_output`) and Haystack (`replies[].meta`, `meta`) keep counts."""
     for inner in _usage_holders(holder):
         if isinstance(inner, Mapping):
             found = _usage_of(inner)
@@ -313,11 +321,13 @@ def _usage_inside(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
 
 def _usage_holders(holder: Mapping[str, Any]) -> Iterator[Any]:
     yield from (holder.get(key) for key in ("llm_output", "meta", "response_metadata"))
-    for key in ("replies", "generations"):
+    for key in ("meta", "replies", "generations"):
         listed = holder.get(key)
         while isinstance(listed, (list, tuple)) and len(listed) == 1:
             listed = listed[0]
         if isinstance(listed, Mapping):
+            if listed is not holder.get(key):
+                yield listed
             yield listed.get("meta")
             message = listed.get("message")
             if isinstance(message, Mapping):

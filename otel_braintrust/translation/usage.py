@@ -116,6 +116,7 @@ def resolve(
         return None
     counts = dict(records.families[family])
     filled: dict[str, str] = {}
+    added = _mend_by_others(counts, records, family) if len(records.families) > 1 else None
     for other in _families_of(records) if len(records.families) > 1 else ():
         theirs = records.families.get(other)
         if other != family and theirs and _agree(counts, theirs):
@@ -125,9 +126,10 @@ def resolve(
                     filled[name] = other
     if not any(counts.values()):
         return None
-    usage = Usage(counts, family, filled=filled)
+    usage = Usage(counts, family, added, filled=filled)
     _drop_absent_halves(counts)
-    _add_cache(usage, excludes_cache=excludes_cache)
+    if added is None:
+        _add_cache(usage, excludes_cache=excludes_cache)
     _add_thoughts(usage, provider)
     if is_embedding and not counts.get(COMPLETION):
         counts.pop(COMPLETION, None)
@@ -166,6 +168,30 @@ def _agree(ours: Mapping[str, int], theirs: Mapping[str, int]) -> bool:
     if PROMPT not in ours:
         return COMPLETION in ours and ours[COMPLETION] == theirs.get(COMPLETION)
     return ours[PROMPT] == theirs[PROMPT]
+
+
+def _mend_by_others(counts: dict[str, int], records: UsageRecords, family: str) -> str | None:
+    """Mend a record that another of the same call proves to be counted in another way.
+
+    Some instrumentations write Anthropic's input as it stands beside the cache tokens, some a total
+    where the completion should be; the response on the same span shows it.
+
+    Returns:
+        How the prompt was changed, if it was.
+    """
+    for other, theirs in records.families.items():
+        if other == family or PROMPT not in theirs or PROMPT not in counts:
+            continue
+        if counts.get(COMPLETION) == theirs.get(TOTAL) and counts[PROMPT] == theirs[PROMPT] > 0:
+            counts[COMPLETION] = theirs.get(COMPLETION) or counts[COMPLETION]
+        cache = theirs.get(CACHED, 0) + _written(theirs)
+        same_answer = counts.get(COMPLETION) == theirs.get(COMPLETION)
+        if cache and same_answer and counts[PROMPT] + cache == theirs[PROMPT]:
+            if counts.get(TOTAL) == counts[PROMPT] + counts.get(COMPLETION, 0):
+                counts.pop(TOTAL)
+            counts[PROMPT] = theirs[PROMPT]
+            return "added_cache"
+    return None
 
 
 def _drop_absent_halves(counts: dict[str, int]) -> None:
