@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.attaching import AttachmentApi
 from otel_braintrust.delivery.attachment_store import AttachmentStore
-from otel_braintrust.delivery.courier import Courier, Seal
+from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.http import Connection
+from otel_braintrust.delivery.inbox import Seal
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.payloads import PayloadDirectory
 from otel_braintrust.delivery.replaying import Replay
@@ -90,6 +91,20 @@ def new_followers(
     )
     rows.on_change = followers.wake
     return followers
+
+
+def new_sender(settings: Settings, api_key: str, ledger: Ledger) -> Sender:
+    """A sender of rows that are an extra: they are not written down, and failures not told.
+
+    Args:
+        settings: The options.
+        api_key: The key, which is there.
+        ledger: Where the rows are counted, apart from spans that ended.
+    """
+    troubles = Troubles(is_quiet=True)
+    limits = Limits(settings.max_request_bytes, settings.max_request_rows)
+    connection = new_connection(settings, api_key)
+    return Sender(connection, Settlement(ledger, troubles), limits, troubles)
 
 
 def new_courier(

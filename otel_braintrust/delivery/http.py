@@ -23,6 +23,7 @@ from otel_braintrust.delivery.sockets import DeadlineAdapter
 
 # A host that does not take a connection in this time will not take it later either.
 CONNECT_TIMEOUT_S = 10.0
+FORBIDDEN_CHARACTER = "the key or a header has a forbidden character"
 
 
 class _BearerAuth(AuthBase):
@@ -200,14 +201,14 @@ class Connection:
         except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as error:
             raise self._refused(method, url, "the address must start with https://") from error
         except (requests.exceptions.InvalidHeader, UnicodeError) as error:
-            raise self._refused(
-                method, url, "the key or a header has a forbidden character"
-            ) from error
+            raise self._refused(method, url, FORBIDDEN_CHARACTER) from error
         except (requests.RequestException, OSError) as error:
             reason = network_reason(error, timeout_s)
             raise ConnectionFailure(
                 method, url, None, reason, masked_key=self.masked_key
             ) from error
+        except ValueError as error:  # of http.client, about what `auth` set
+            raise self._refused(method, url, FORBIDDEN_CHARACTER) from error
         is_file = method == "GET" and not authorized
         return read_answer(method, url, answer, body, api_key=self._api_key, is_file=is_file)
 
