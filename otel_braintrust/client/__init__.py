@@ -1,5 +1,6 @@
 """A client of Braintrust's REST API: insert, fetch, query and rate log rows."""
 
+from otel_braintrust.client.attachments import AttachmentError, ReadonlyAttachment
 from otel_braintrust.client.client import BraintrustClient, Page
 from otel_braintrust.client.errors import (
     ClientError,
@@ -15,6 +16,7 @@ from otel_braintrust.client.queries import QueryResult
 from otel_braintrust.client.ratings import RatingError, RatingScale
 
 __all__ = [
+    "AttachmentError",
     "BraintrustClient",
     "ClientError",
     "EventError",
@@ -28,4 +30,5 @@ __all__ = [
     "QueryResult",
     "RatingError",
     "RatingScale",
+    "ReadonlyAttachment",
 ]

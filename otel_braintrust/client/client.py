@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from otel_braintrust.client.attachments import (
+    AttachmentDesk,
+    ReadonlyAttachment,
+    encode_events,
+)
 from otel_braintrust.client.attempts import UNREPEATABLE, Attempts
 from otel_braintrust.client.errors import (
     ClientError,
@@ -21,7 +26,6 @@ from otel_braintrust.client.projects import ProjectDirectory
 from otel_braintrust.client.queries import QueryApi, QueryResult
 from otel_braintrust.client.ratings import FIVE_STARS, RatingScale
 from otel_braintrust.delivery.destinations import Projects
-from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.settings import KEY_SOURCES, Settings
@@ -94,6 +98,9 @@ class BraintrustClient:
             http_timeout_s=settings.http_timeout_s,
         )
         self._attempts = Attempts(self._connection, settings.http_timeout_s)
+        self._attachments = AttachmentDesk(
+            self._connection, settings.http_timeout_s, max_bytes=settings.attachment_bytes
+        )
         self._created = Projects(self._connection)
         self._projects = ProjectDirectory(self._attempts, settings.org_name)
         self._query_api = QueryApi(self._attempts, settings.org_name)
@@ -134,7 +141,7 @@ class BraintrustClient:
         Args:
             project_id: the project's id.
             events: the events; one without an id is given one, so that a retry within this call
-                does not double it.
+                does not double it. Attachments in them are uploaded once the events are in.
 
         Returns:
             The ids of the rows, in the order of the events.
@@ -144,14 +151,16 @@ class BraintrustClient:
             EventTooLargeError: one is larger than the server takes.
             ProjectNotFoundError: the project is not there.
             PartialInsertError: a later batch failed after others had arrived.
+            AttachmentError: the events are in, but an attachment could not be uploaded.
             ApiError: the request failed.
         """
         rows = check_events(events)
         if not rows:
             return []
         self._projects.require(project_id)
-        encoded = [encode(row) for row in rows]
+        encoded, attachments = encode_events(rows)
         self._inserting.insert(project_id, encoded, [row["id"] for row in rows])
+        self._attachments.upload_all(attachments)
         return [row["id"] for row in rows]
 
     def fetch(
@@ -266,6 +275,21 @@ class BraintrustClient:
         path = f"/v1/project_logs/{quote(project_id, safe='')}/feedback"
         self._attempts.call("POST", path, json={"feedback": checked}, repeat=UNREPEATABLE)
         return ids
+
+    def attachment(self, reference: Mapping[str, Any]) -> ReadonlyAttachment:
+        """Read an attachment of a row that was fetched.
+
+        Args:
+            reference: what stands in the row: an object whose type is `braintrust_attachment` or
+                `external_attachment`.
+
+        Returns:
+            The attachment; nothing is requested before its bytes or its status are asked for.
+
+        Raises:
+            AttachmentError: the value is no such reference.
+        """
+        return ReadonlyAttachment(reference, self._attachments)
 
     def query(self, query: str | Mapping[str, Any], *, cursor: str | None = None) -> QueryResult:
         """Ask the query API.
