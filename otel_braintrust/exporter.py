@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -27,6 +27,8 @@ from otel_braintrust.notices import Notices
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.sizes import span_bytes
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
+from otel_braintrust.traces.beginnings import begun
+from otel_braintrust.traces.kin import Hold
 from otel_braintrust.translation.conventions.rules import Convention
 
 logger = logging.getLogger("otel_braintrust")
@@ -36,6 +38,16 @@ DEFAULT_QUEUE_SIZE = 10_000
 WAIT_FOR_ONE_SPAN_S = 1.0
 WAIT_FOR_MANY_SPANS_S = 3.0
 MAX_KEPT_PARENTS = 1000
+
+
+class Completion(Protocol):
+    """What must hear of the rows of spans that ended, where open spans have rows."""
+
+    def complete(self, row: dict[str, Any], place: Destination) -> None:
+        """Make a row complete the one that is there, if one is."""
+
+    def withdraw(self, span_id: int) -> None:
+        """Take a row away whose span has none in the end."""
 
 
 class BraintrustSpanExporter(SpanExporter):
@@ -111,6 +123,8 @@ class BraintrustSpanExporter(SpanExporter):
         if self.settings.meter_provider is not None:
             server_url = self.settings.api_url or self.settings.app_url
             self.meters = Meters(self.settings.meter_provider, self._book, server_url)
+        # Shows spans while they are open; a processor with the option ``live`` sets it.
+        self.live: Completion | None = None
         self.courier: Courier | None = None
         self._uploads: Uploads | None = None
         self._encloser: Encloser | None = None
@@ -250,15 +264,17 @@ class BraintrustSpanExporter(SpanExporter):
         parcels: list[Parcel] = []
         for ticket, assembled in self._assembled(tickets):
             if assembled.row is None:
-                self._book.settle([ticket], "filtered")
+                self._leave_out(ticket)
                 continue
             try:
                 files = self._files(assembled.row, assembled.span.attributes)
                 row = self._outgoing(assembled.row, ticket)
                 if row is None:
-                    self._book.settle([ticket], "filtered")
+                    self._leave_out(ticket)
                     continue
                 place = self._destination_of(assembled.parent or ticket.route)
+                if self.live is not None:
+                    self.live.complete(row, place)
                 limit = self.settings.max_field_bytes
                 parcel = seal(ticket, row, place, max_field_bytes=limit)
                 if files and self._encloser is not None:
@@ -268,6 +284,32 @@ class BraintrustSpanExporter(SpanExporter):
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
                 self._drop_unreadable(ticket, error)
         return parcels
+
+    def _leave_out(self, ticket: Ticket) -> None:
+        self._book.settle([ticket], "filtered")
+        if self.live is not None:
+            self.live.withdraw(ticket.context.span_id)
+
+    def beginning(
+        self, span: Any, hold: Hold, *, max_input_bytes: int
+    ) -> tuple[dict[str, Any] | None, Destination]:
+        """What is known of an open span from its beginning, as it may go out, and where it goes.
+
+        Args:
+            span: A running span.
+            hold: Where it hangs.
+            max_input_bytes: Most bytes of its input; a larger one, and one with files in it, is
+                left to the row of the span's end.
+        """
+        assembled = self.assembler.begin(span, hold.parent)
+        place = self._destination_of(assembled.parent or hold.route)
+        if assembled.row is None:
+            return None, place
+        row = begun(assembled.row, assembled.span.attributes, max_input_bytes=max_input_bytes)
+        self._stamp_environment(row)
+        if hold.is_local_root and row.get("span_parents"):
+            row["context"] = {**(row.get("context") or {}), "local_root": True}
+        return (row if self._redact is None else self._redact(row)), place
 
     def _files(
         self, row: dict[str, Any], attributes: Mapping[str, Any]

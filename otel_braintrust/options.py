@@ -240,6 +240,13 @@ OPTIONS: tuple[Option, ...] = (
         "MeterProvider for `otel.sdk.exporter.span.*` and `otel.sdk.processor.span.*`",
     ),
     Option(
+        "live",
+        "OTEL_BRAINTRUST_LIVE",
+        "switch",
+        False,
+        "Show spans while they are open, and complete their rows when they end",
+    ),
+    Option(
         "spans",
         "OTEL_BRAINTRUST_SPANS",
         "spans",

@@ -12,6 +12,7 @@ from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.selection import Selection
 from otel_braintrust.settings import Settings
 from otel_braintrust.surroundings import Surroundings
+from otel_braintrust.traces.kin import Hold
 from otel_braintrust.traces.reparenting import Reparenting
 from otel_braintrust.traces.sampling import TailSampling
 
@@ -46,7 +47,8 @@ class Passage:
             infrastructure=settings.infrastructure_scopes,
             on_failure=self._tell_filter,
         )
-        asks_for_all = settings.route is not None or settings.tail_ratio is not None
+        asks_for_all = settings.live or settings.route is not None
+        asks_for_all = asks_for_all or settings.tail_ratio is not None
         self._tree = Reparenting(selection, self._filter, follows_all=asks_for_all)
         self._sampling: TailSampling | None = None
         if settings.tail_ratio is not None:
@@ -97,6 +99,17 @@ class Passage:
         if ticket.column is None and not (len(ready) == 1 and ready[0] is ticket):
             self._alarm.wake()
         return ready
+
+    def hold_of(self, span: Any) -> Hold | None:
+        """Where an open span is certain to hang; None: that, or whether it goes, is not certain.
+
+        Args:
+            span: A running span whose start was entered.
+        """
+        if self._sampling is not None and not self._sampling.decision(span.context.trace_id):
+            return None
+        kin = self._tree.kin_of(span.context)
+        return kin.hold if kin is not None else None
 
     def release(self) -> None:
         """Let everything go that waits, by what is known now."""

@@ -11,18 +11,19 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from otel_braintrust.accounts import Counts, FlushResult
+from otel_braintrust.accounts import Counts, FlushResult, Ledger
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.desk import Desk
 from otel_braintrust.endings import hear_of_end, is_ending
-from otel_braintrust.equipment import new_followers
+from otel_braintrust.equipment import new_followers, new_sender
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
     after_fork,
     positive_int_from_environment,
 )
 from otel_braintrust.intake import Intake
+from otel_braintrust.live import LiveRows
 from otel_braintrust.living import note_processor
 from otel_braintrust.serverless import is_local_root, platform_of
 from otel_braintrust.settings import Settings
@@ -123,6 +124,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         )
         if self._exporter.courier is not None:
             self._exporter.courier.drain = self._desk.hand_over
+        self._live = self._new_live()
         if self._exporter.meters is not None:
             self._exporter.meters.add_processor(self._exporter.queue_size)
         after_fork(self._renew_after_fork)
@@ -185,6 +187,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         try:
             stamp, answer = self._surroundings.write(span, parent_context)
             self._intake.note_start(span, stamp, answer)
+            if self._live is not None:
+                self._live.note_start(span)
             if self.start_hook is not None and self.start_hook(span):
                 self.start_hook = None
         except Exception as error:  # noqa: BLE001  (nothing may reach the application)
@@ -219,6 +223,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._passage.release()
         deadline = time.monotonic() + max(0.0, timeout_s)
         result = self._exporter.flush(timeout_s)
+        if self._live is not None:
+            self._live.flush(deadline)
         waiting = self._followers.flush(deadline) if self._followers is not None else 0
         return replace(result, pending=result.pending + waiting) if waiting else result
 
@@ -235,6 +241,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         if self.is_closed:
             return
         self._intake.stop()
+        if self._live is not None:
+            self._live.stop()
         self._passage.stop()
         timeout_s = self.settings.exit_timeout_s
         if timeout_millis is not None:
@@ -315,10 +323,29 @@ class BraintrustSpanProcessor(SpanProcessor):
         is_failing = courier is not None and courier.is_failing
         self.flush(timeout_s * SHARE_DURING_OUTAGE if is_failing else timeout_s)
 
+    def _new_live(self) -> LiveRows | None:
+        settings = self.settings
+        if not settings.live or not settings.api_key:
+            return None
+        ledger = Ledger()
+        live = LiveRows(
+            self._exporter,
+            self._passage,
+            read=self._intake.read,
+            undelivered=self._undelivered,
+            sender=new_sender(settings, settings.api_key, ledger),
+            ledger=ledger,
+            has_thread=not settings.sync_flush,
+        )
+        self._exporter.live = live
+        return live
+
     def _renew_after_fork(self) -> None:
         self._undelivered.reset_after_fork()
         self._intake.reset_after_fork()
         self._desk.reset_after_fork()
         self._passage.reset_after_fork()
+        if self._live is not None:
+            self._live.reset_after_fork()
         if self._followers is not None:
             self._followers.renew_after_fork()

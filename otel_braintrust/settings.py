@@ -86,6 +86,7 @@ class Settings:
     on_drop: Callable[[Loss], object] | None
     on_error: Callable[[Exception], object] | None
     meter_provider: Any
+    live: bool
     spans: str | None
     filter_ai_spans: bool
     span_rules: tuple[Rule, ...]

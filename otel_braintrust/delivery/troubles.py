@@ -25,10 +25,14 @@ class Troubles:
 
     Args:
         clock: Seconds that only go forward; default ``time.monotonic``.
+        is_quiet: Tell nothing, for work whose failures harm nobody.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, is_quiet: bool = False
+    ) -> None:
         self._clock = clock
+        self._is_quiet = is_quiet
         self._lock = threading.RLock()
         self._kinds: dict[str, _Kind] = {}
 
@@ -41,6 +45,8 @@ class Troubles:
             message: What happened, where, and what to do; with ``args`` as in ``logging``.
             count: How many spans or requests it concerns.
         """
+        if self._is_quiet:
+            return
         now = self._clock()
         with self._lock:
             known = self._kinds.get(kind)

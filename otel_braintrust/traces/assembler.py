@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_braintrust.traces.further_parents import add_further_parents
+from otel_braintrust.traces.kin import with_parent
 from otel_braintrust.traces.log_events import LogEvents, log_event_of
 from otel_braintrust.traces.model_calls import ModelCalls, lend_content
 from otel_braintrust.traces.purposes import spread_purposes
@@ -120,6 +121,20 @@ class TraceAssembler:
         raise_tags(rows)
         spread_purposes(rows)
         return assembled
+
+    def begin(self, span: Any, parent: Any) -> AssembledSpan:
+        """Translate a span that is still open; nothing is noted of it, for its end comes as well.
+
+        Args:
+            span: a running SDK span.
+            parent: the context of its parent, as it will be in its row; None for a root.
+
+        Returns:
+            The span and the row that it would have if it ended now.
+        """
+        with self._lock:
+            view = sdk_span_view(with_parent(span, parent))
+            return self._made(view, (), dispatch_for(self._conventions))
 
     def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
         return self._made(span, self._logs.take(span.trace_id, span.span_id), dispatch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -17,6 +18,23 @@ Key = tuple[int, int]
 def key_of(context: SpanContext) -> Key:
     """Trace id and span id."""
     return context.trace_id, context.span_id
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Where an open span is certain to hang.
+
+    Attributes:
+        parent: Its parent, as it will be in its row.
+        is_local_root: True when no span of this process that goes is above it.
+        route: Where the user's function sends it.
+        kept_above: The open spans above it that go, the nearest first.
+    """
+
+    parent: SpanContext | None
+    is_local_root: bool
+    route: str | None = None
+    kept_above: tuple[Any, ...] = ()
 
 
 class Kin:
@@ -63,6 +81,25 @@ class Kin:
     def is_decided(self) -> bool:
         """True when it is known whether it goes."""
         return self.is_kept or self.is_dropped
+
+    @property
+    def hold(self) -> Hold | None:
+        """Where the span will hang, as soon as that is certain, and that it goes."""
+        if not self.is_kept:
+            return None
+        above, last = self.above, self
+        while above is not None and not above.is_kept:
+            if not above.is_dropped:
+                return None
+            last, above = above, above.above
+        parent = above.context if above is not None else last.parent_that_arrives
+        is_local_root = above is None and (parent is None or parent.is_remote)
+        kept = []
+        while above is not None:
+            if above.is_kept and above.span is not None:
+                kept.append(above.span)
+            above = above.above
+        return Hold(parent, is_local_root, self.route, tuple(kept))
 
     @property
     def parent_that_arrives(self) -> SpanContext | None:
