@@ -12,8 +12,9 @@ from otel_braintrust.translation.span import SpanEvent
 
 
 def _result(reading: Reading, event: SpanEvent) -> bool:
+    prefix = f"{event.name}."
     found = {
-        key.rpartition(".")[2]: decode_container(value) for key, value in event.attributes.items()
+        key.removeprefix(prefix): decode_container(value) for key, value in event.attributes.items()
     }
     for candidate in reading.outputs:
         if candidate.form == "as_is" and candidate.order == 9 and candidate.rank == DOMAIN_FORM:
