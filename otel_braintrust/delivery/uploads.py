@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 
 from otel_braintrust.attachment_counts import AttachmentCounts
 from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.attaching import AttachmentApi
+from otel_braintrust.delivery.crew import Crew
 from otel_braintrust.delivery.enclosures import Enclosure, EnclosureBook
 from otel_braintrust.delivery.errors import ApiError
-from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Backoff, Patience
+from otel_braintrust.delivery.reception import Reception
+from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Patience
 from otel_braintrust.delivery.shelving import Shelf
-from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploading import RefusedUpload, UnreadableFile, upload
+from otel_braintrust.delivery.waiting_room import Turn, WaitingRoom
 
-# Each upload is three requests one after another, so several run side by side.
-MAX_THREADS = 4
-IDLE_S = 5.0
-# A flush during an outage is one more probe, but never more than about one in this time.
-LEAST_PAUSE_S = 0.5
 # An outage of this length sends attachments to the disk, if there is a spool.
 SPOOL_AFTER_S = 2.0
-# A server that takes no attachments is asked again after this time.
-CLOSED_S = 600.0
 # What a stop keeps of its time for writing to the disk.
 SAVE_SHARE = 0.4
 MAX_SAVE_S = 1.5
-MAX_KNOWN_KEYS = 10_000
 
 
 class Uploads:
@@ -45,7 +37,7 @@ class Uploads:
         new_patience: Makes what tells how long one attachment is tried.
         troubles: Where trouble is told.
         max_bytes: Most bytes in memory of attachments that wait.
-        shelf: Where attachments wait on disk; None: there is no spool.
+        shelf: Makes the place where attachments wait on disk; None: there is no spool.
         has_threads: Upload from threads; else only from the callers of ``flush`` and ``stop``.
     """
 
@@ -61,30 +53,20 @@ class Uploads:
     ) -> None:
         self.book = EnclosureBook()
         self._shelf = shelf(self.book) if shelf is not None else None
-        self._new_api = new_api
         self._new_patience = new_patience
         self._troubles = troubles
         self._max_bytes = max_bytes
-        self._has_threads = has_threads
+        self._crew = Crew(
+            self._step, new_api, has_threads=has_threads, is_needed=lambda: self._room.needs_takers
+        )
         self._begin()
 
     def _begin(self) -> None:
         self._changed = self.book.changed
-        self._waiting: deque[Enclosure] = deque()
-        self._in_hand: set[Enclosure] = set()
-        self._known: OrderedDict[str, None] = OrderedDict()  # keys that the server has
-        self._threads: list[threading.Thread] = []
-        self._apis: list[AttachmentApi] = []
-        self._inline = threading.Lock()
-        self._backoff = Backoff()
-        self._resume_at = 0.0
-        self._may_hasten = True
-        self._is_failing = False
-        self._is_looking = False
-        self._closed_until = 0.0
-        self._closed_reason = ""
-        self._stop_at: float | None = None
-        self._stopped = False
+        self._reception = Reception()
+        self._room = WaitingRoom(
+            self._changed, self._reception, self._shelf, lambda: self._crew.size > 1
+        )
 
     @property
     def counts(self) -> AttachmentCounts:
@@ -93,13 +75,13 @@ class Uploads:
 
     def accepts(self, size_bytes: int) -> bool:
         """Tell whether attachments of so many bytes may come, and the server takes any."""
-        if self._stopped or self._is_closed():
+        if self._room.is_closed or self._reception.closed_reason:
             return False
         return self.book.pending_bytes + size_bytes <= self._max_bytes
 
     def is_uploaded(self, key: str) -> bool:
         """Tell whether the server has an attachment from this process already."""
-        return key in self._known
+        return self._reception.has(key)
 
     def enclose(self, attachments: Iterable[Attachment]) -> tuple[Enclosure, ...]:
         """Enter attachments that a row refers to; those that there is no memory for are lost.
@@ -121,14 +103,12 @@ class Uploads:
         """Upload attachments: their row is there."""
         if not enclosures:
             return
-        with self._changed:
-            reason = "after_shutdown" if self._stopped else self._closed_reason_now()
-            if not reason:
-                self._waiting.extend(each for each in enclosures if each.column is None)
-                self._changed.notify_all()
+        reason = "after_shutdown" if self._room.is_closed else self._reception.closed_reason
         if reason:
             self._lose(enclosures, reason, "the server takes none at the moment")
-        elif self._stop_at is None:
+            return
+        self._room.add(enclosures)
+        if self._room.stop_at is None:
             self._ensure_threads()
 
     def let_go(self, enclosures: Sequence[Enclosure]) -> None:
@@ -151,6 +131,7 @@ class Uploads:
     def begin(self) -> None:
         """Upload in the background what earlier processes left on disk."""
         if self._shelf is not None and self._shelf.has_any():
+            self._shelf.hasten()
             self._ensure_threads()
 
     def flush(self, deadline: float) -> int:
@@ -163,14 +144,12 @@ class Uploads:
             How many of those that there were still wait.
         """
         last = self.book.sequence
-        if not self._has_work(last) or self._stopped:
-            return 0 if self._stopped else self.book.pending(last)
-        visits = self._hasten()
-        if not self._ensure_threads():
-            self._work_inline(deadline)
         shelf = self._shelf
+        visits = self._hasten() if self._has_work(last) else 0
+        if self._has_work(last) and not self._ensure_threads():
+            self._crew.work_inline(deadline)
         with self._changed:
-            while self._has_work(last) and not self._stopped:
+            while self._has_work(last):
                 if not self.book.pending(last) and shelf is not None and shelf.visits != visits:
                     break
                 remaining_s = deadline - time.monotonic()
@@ -185,56 +164,44 @@ class Uploads:
         Args:
             deadline: Moment on ``time.monotonic()``.
         """
-        if self._stopped:
+        if self._room.is_closed:
             return
         end = deadline
         if self._shelf is not None:
             end -= min(MAX_SAVE_S, SAVE_SHARE * max(0.0, deadline - time.monotonic()))
-        with self._changed:
-            self._stop_at = end
-            has_work = bool(self._waiting or self._in_hand)
-            self._changed.notify_all()
-        if has_work:
+        self._room.stop_at = end
+        if len(self._room):
             self._hasten()
             if not self._ensure_threads():
-                self._work_inline(end)
-        with self._changed:
-            while self._waiting or self._in_hand:
-                remaining_s = end - time.monotonic()
-                if remaining_s <= 0:
-                    break
-                self._changed.wait(remaining_s)
-            self._stopped = True
-            left = [*self._in_hand, *self._waiting]
-            self._waiting.clear()
-            self._changed.notify_all()
-        for api in list(self._apis):
-            api.connection.abort()
-        self._save(left, deadline)
-
-    def _save(self, left: Sequence[Enclosure], deadline: float) -> None:
+                self._crew.work_inline(end)
+        self._room.wait_until_empty(end)
+        left = self._room.close()
+        self._crew.abort()
         for enclosure in left:
             if self._shelf is not None and time.monotonic() < deadline:
                 self._shelf.spool([enclosure])
-        self._lose(left, "shutdown", "time ran out at shutdown")
+        unsettled = [each for each in left if each.column is None]
+        self._lose(unsettled, "shutdown", "time ran out at shutdown")
 
     def renew_after_fork(self) -> None:
         """Begin anew in a forked child: what waits belongs to the parent, which uploads it."""
-        was_stopped = self._stopped
+        was_closed = self._room.is_closed
         self.book.reset_after_fork()
-        self._begin()
-        self._stopped = was_stopped
+        self._crew.renew_after_fork()
         if self._shelf is not None:
             self._shelf.renew_after_fork()
+        self._begin()
+        self._room.is_closed = was_closed
 
     def _has_work(self, last: int) -> bool:
+        if self._room.is_closed:
+            return False
         return bool(self.book.pending(last)) or (self._shelf is not None and self.book.spooled > 0)
 
     def _hasten(self) -> int:
         """Have everything tried soon; how often the disk had been visited by then."""
         with self._changed:
-            if self._may_hasten:
-                self._resume_at = min(self._resume_at, time.monotonic() + LEAST_PAUSE_S)
+            self._reception.hasten()
             visits = 0
             if self._shelf is not None:
                 visits = self._shelf.visits
@@ -242,109 +209,31 @@ class Uploads:
             self._changed.notify_all()
             return visits
 
-    def _is_closed(self) -> bool:
-        return time.monotonic() < self._closed_until
-
-    def _closed_reason_now(self) -> str:
-        return self._closed_reason if self._is_closed() else ""
-
     def _ensure_threads(self) -> bool:
         """Tell whether a thread runs, after starting as many as there is work for."""
-        if not self._has_threads:
-            return False
-        with self._changed:
-            self._threads = [each for each in self._threads if each.is_alive()]
-            wanted = 1 if self._is_failing else len(self._waiting) + len(self._in_hand)
-            while len(self._threads) < max(1, min(wanted, MAX_THREADS)):
-                thread = threading.Thread(
-                    target=self._work, name="otel-braintrust-attachments", daemon=True
-                )
-                try:
-                    thread.start()
-                except RuntimeError:  # the interpreter is ending
-                    break
-                self._threads.append(thread)
-            return bool(self._threads)
-
-    def _work(self) -> None:
-        api = self._new_api()
-        with self._changed:
-            self._apis.append(api)
-        try:
-            with suppressed_instrumentation():
-                while self._step(api, IDLE_S, None):
-                    pass
-        finally:
-            with self._changed:
-                self._apis.remove(api)
-                self._threads = [
-                    each for each in self._threads if each is not threading.current_thread()
-                ]
-            api.connection.close()
-
-    def _work_inline(self, deadline: float) -> None:
-        """Do the threads' work in the caller, until all is done or the deadline has come."""
-        if not self._inline.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return
-        api = self._new_api()
-        try:
-            with suppressed_instrumentation():
-                while time.monotonic() < deadline and self._step(api, 0.0, deadline):
-                    pass
-        finally:
-            api.connection.close()
-            self._inline.release()
+        return self._crew.ensure(1 if self._reception.is_failing else len(self._room))
 
     def _step(self, api: AttachmentApi, idle_s: float, deadline: float | None) -> bool:
         """Do the next thing there is to do; False when there is nothing for some time."""
-        enclosure, is_visit = self._next(idle_s, deadline)
-        if is_visit and self._shelf is not None:
-            try:
-                enclosure = self._shelf.take()
-            finally:
-                self._is_looking = False
-            if enclosure is None:
-                with self._changed:
-                    self._changed.notify_all()
-                return True
-            with self._changed:
-                self._in_hand.add(enclosure)
-        if enclosure is None:
+        turn = self._room.take(idle_s, deadline)
+        if turn is Turn.NOTHING:
             return False
-        try:
-            self._carry(api, enclosure, self._stop_at if deadline is None else deadline)
-        finally:
-            with self._changed:
-                self._in_hand.discard(enclosure)
-                self._changed.notify_all()
+        enclosure = turn if isinstance(turn, Enclosure) else self._look()
+        if enclosure is not None:
+            try:
+                end = self._room.stop_at if deadline is None else deadline
+                self._carry(api, enclosure, end)
+            finally:
+                self._room.leave(enclosure)
         return True
 
-    def _next(self, idle_s: float, deadline: float | None) -> tuple[Enclosure | None, bool]:
-        """Wait for an attachment, or for a time to look on the disk; neither when idle."""
-        idle_until = time.monotonic() + idle_s
-        with self._changed:
-            while not self._stopped:
-                now = time.monotonic()
-                dues = []
-                if not (self._is_failing and self._in_hand):  # one probe while the server fails
-                    if self._waiting:
-                        dues.append(self._resume_at)
-                    if self._shelf is not None and self._stop_at is None and not self._is_looking:
-                        dues.append(max(self._resume_at, self._shelf.next_at))
-                due = min(dues, default=None)
-                if due is not None and due <= now:
-                    if self._waiting and self._resume_at <= now:
-                        enclosure = self._waiting.popleft()
-                        self._in_hand.add(enclosure)
-                        return enclosure, False
-                    self._is_looking = True
-                    return None, True
-                until = idle_until if due is None else due
-                ends = [each for each in (self._stop_at, deadline) if each is not None]
-                if now >= until or any(until > end for end in ends):
-                    return None, False
-                self._changed.wait(until - now)
-            return None, False
+    def _look(self) -> Enclosure | None:
+        enclosure = None
+        try:
+            enclosure = self._shelf.take() if self._shelf is not None else None
+        finally:
+            self._room.note_found(enclosure)
+        return enclosure
 
     def _carry(self, api: AttachmentApi, enclosure: Enclosure, deadline: float | None) -> None:
         """Try one attachment once, and settle it if its fate is known."""
@@ -354,78 +243,63 @@ class Uploads:
         except UnreadableFile as error:
             self._lose([enclosure], "unreadable", str(error))
         except RefusedUpload as error:
-            self._refused(enclosure, error)
+            if error.closes:
+                self._close(enclosure, error.reason, error)
+            else:
+                self._lose([enclosure], error.reason, str(error))
         except ApiError as error:
-            self._failed(enclosure, error)
+            self._wait_out(enclosure, error)
         except Exception as error:  # noqa: BLE001  (the thread must outlive whatever happens)
             self._lose([enclosure], "rejected", f"unexpected {type(error).__name__}")
         else:
-            self._arrived(enclosure)
+            self._note_arrival(enclosure)
 
-    def _arrived(self, enclosure: Enclosure) -> None:
+    def _note_arrival(self, enclosure: Enclosure) -> None:
         with self._changed:
-            self._known[enclosure.key] = None
-            if len(self._known) > MAX_KNOWN_KEYS:
-                self._known.popitem(last=False)
-            self._backoff.note_progress()
-            was_failing, self._is_failing = self._is_failing, False
-            self._resume_at = 0.0
+            was_failing = self._reception.note_arrival(enclosure.key)
         self._leave_shelf([enclosure])
         self.book.settle([enclosure], "uploaded")
         if was_failing:
             self._troubles.are_over("attachments outage", "uploads of attachments work again")
             self._ensure_threads()
 
-    def _failed(self, enclosure: Enclosure, error: ApiError) -> None:
+    def _wait_out(self, enclosure: Enclosure, error: ApiError) -> None:
         """Plan the next attempt after a failure that time may heal."""
-        if self._stopped:
+        if self._room.is_closed:
             return
-        now = time.monotonic()
         message = "attachments wait to be uploaded and are tried again: %s"
         self._troubles.tell("attachments outage", logging.WARNING, message, error)
-        enclosure.first_failed_at = enclosure.first_failed_at or now
-        enclosure.patience = enclosure.patience or self._new_patience()
-        is_over = enclosure.patience.next_wait_s(error) is None
-        with self._changed:
-            self._is_failing = True
-            self._resume_at = now + self._backoff.next_wait_s(error)
-            self._may_hasten = not error.retry_after_s
+        is_over, age_s = self._note_failure(enclosure, error)
         if self._shelf is not None and enclosure.column == "spooled":
             self._shelf.give_back(enclosure)
-        elif self._shelf is not None and now - enclosure.first_failed_at > SPOOL_AFTER_S:
-            self._to_disk(enclosure)
+        elif self._shelf is not None and age_s > SPOOL_AFTER_S:
+            waiting = [enclosure, *self._room.clear()]
+            self._shelf.spool(waiting)
+            self._room.add(waiting)
         elif is_over:
-            self._close(REASON_BY_RETRYABLE_ERROR[type(error)], error, [enclosure])
+            self._close(enclosure, REASON_BY_RETRYABLE_ERROR[type(error)], error)
         else:
-            self._again(enclosure)
+            self._room.add([enclosure], first=True)
 
-    def _again(self, enclosure: Enclosure) -> None:
+    def _note_failure(self, enclosure: Enclosure, error: ApiError) -> tuple[bool, float]:
+        """Whether it was tried for as long as it may be, and how long ago it failed first."""
+        now = time.monotonic()
         with self._changed:
-            self._waiting.appendleft(enclosure)
+            self._reception.note_failure(error)
+        enclosure.first_failed_at = enclosure.first_failed_at or now
+        enclosure.patience = enclosure.patience or self._new_patience()
+        return enclosure.patience.next_wait_s(error) is None, now - enclosure.first_failed_at
 
-    def _to_disk(self, enclosure: Enclosure) -> None:
+    def _close(self, enclosure: Enclosure, reason: str, error: Exception) -> None:
+        """Send nothing for some time; what waits is lost, and base64 stays in its row."""
         with self._changed:
-            enclosures = [enclosure, *self._waiting]
-            self._waiting.clear()
-        if self._shelf is not None:
-            self._shelf.spool(enclosures)
-        with self._changed:
-            self._waiting.extend(each for each in enclosures if each.column is None)
-
-    def _refused(self, enclosure: Enclosure, error: RefusedUpload) -> None:
-        if error.closes:
-            self._close(error.reason, error, [enclosure])
+            self._reception.close(reason)
+        waiting = self._room.clear()
+        if self._shelf is not None and enclosure.column == "spooled":
+            self._shelf.give_back(enclosure)  # the key or the address may be set right
         else:
-            self._lose([enclosure], error.reason, str(error))
-
-    def _close(self, reason: str, error: Exception, enclosures: list[Enclosure]) -> None:
-        """Take no attachments for some time; what waits is lost, and base64 stays in its row."""
-        with self._changed:
-            self._closed_until = time.monotonic() + CLOSED_S
-            self._closed_reason = reason
-            enclosures = [*enclosures, *self._waiting]
-            self._waiting.clear()
-        self._lose(enclosures, reason, str(error))
+            waiting.append(enclosure)
+        self._lose(waiting, reason, str(error))
 
     def _lose(self, enclosures: Sequence[Enclosure], reason: str, why: str) -> None:
         lost = self.book.settle(enclosures, "lost", reason)

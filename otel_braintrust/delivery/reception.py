@@ -1,0 +1,63 @@
+"""How the server receives attachments: at once, after a pause, or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from otel_braintrust.delivery.errors import ApiError
+from otel_braintrust.delivery.retrying import Backoff
+
+# A flush during an outage is one more probe, but never more than about one in this time.
+LEAST_PAUSE_S = 0.5
+# A server that takes no attachments is asked again after this time.
+CLOSED_S = 600.0
+MAX_KNOWN_KEYS = 10_000
+
+
+class Reception:
+    """What is known of the server; whoever changes it holds the lock of the uploads."""
+
+    def __init__(self) -> None:
+        self._backoff = Backoff()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._may_hasten = True
+        self._closed_until = 0.0
+        self._closed_reason = ""
+        self.is_failing = False
+        self.resume_at = 0.0
+
+    def has(self, key: str) -> bool:
+        """Tell whether the server has this attachment from this process."""
+        return key in self._known
+
+    @property
+    def closed_reason(self) -> str:
+        """Why no attachments are taken at the moment, in the count's word; empty: they are."""
+        return self._closed_reason if time.monotonic() < self._closed_until else ""
+
+    def note_arrival(self, key: str) -> bool:
+        """Note that an attachment is there; tell whether that ends an outage."""
+        self._known[key] = None
+        if len(self._known) > MAX_KNOWN_KEYS:
+            self._known.popitem(last=False)
+        self._backoff.note_progress()
+        was_failing, self.is_failing = self.is_failing, False
+        self.resume_at = 0.0
+        return was_failing
+
+    def note_failure(self, error: ApiError) -> None:
+        """Plan the next attempt after a failure that time may heal."""
+        self.is_failing = True
+        self.resume_at = time.monotonic() + self._backoff.next_wait_s(error)
+        self._may_hasten = not error.retry_after_s
+
+    def hasten(self) -> None:
+        """Let the next attempt be soon, unless the server asked for a pause."""
+        if self._may_hasten:
+            self.resume_at = min(self.resume_at, time.monotonic() + LEAST_PAUSE_S)
+
+    def close(self, reason: str) -> None:
+        """Send no attachments for some time."""
+        self._closed_until = time.monotonic() + CLOSED_S
+        self._closed_reason = reason
