@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 # These end the children they fork by os._exit, after their own list of finalizers, not atexit's.
 PROCESS_LIBRARIES = ("multiprocessing", "billiard")
+# What each but the first of several still gets when the first has used up the time.
+LEAST_TIME_S = 0.5
 # What a SIGTERM waits for beyond the processors' own time, which they keep by themselves.
 GRACE_S = 1.0
 # How long an application's own end may be held up for what waits.
@@ -44,6 +46,7 @@ _leavers: weakref.WeakSet[Any] = weakref.WeakSet()
 _known_libraries: set[str] = set()
 _is_registered = False
 _has_sigterm_come = False
+_began_to_end_at: float | None = None
 
 
 def hear_of_end(leaver: Leaver) -> None:
@@ -57,7 +60,7 @@ def hear_of_end(leaver: Leaver) -> None:
     if not _is_registered:
         _is_registered = True
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_prepare_child)
+            os.register_at_fork(after_in_child=_begin_anew)
     reference = weakref.ref(leaver)
 
     def leave() -> None:
@@ -85,6 +88,19 @@ def leave_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, _terminate)
     elif callable(handler) and handler is not _terminate and not isinstance(handler, _Relay):
         signal.signal(signal.SIGTERM, _Relay(handler))
+
+
+def time_to_leave_s(timeout_s: float) -> float:
+    """What is left of the time to leave, which all in this process share.
+
+    Args:
+        timeout_s: The caller's own time, in seconds.
+    """
+    global _began_to_end_at
+    now = time.monotonic()
+    if _began_to_end_at is None:
+        _began_to_end_at = now
+    return max(min(timeout_s, LEAST_TIME_S), timeout_s - (now - _began_to_end_at))
 
 
 def is_ending() -> bool:
@@ -132,6 +148,12 @@ def _send_all() -> None:
 def _leave_all() -> None:
     for leaver in list(_leavers):
         leaver.leave()
+
+
+def _begin_anew() -> None:
+    global _began_to_end_at
+    _began_to_end_at = None
+    _prepare_child()
 
 
 def _prepare_child() -> None:

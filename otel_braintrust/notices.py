@@ -12,13 +12,17 @@ from otel_braintrust.accounts import Loss
 from otel_braintrust.delivery.troubles import Troubles
 
 MAX_WAITING = 1000
+# How long a thread waits for another that is calling the application.
+TURN_TIMEOUT_S = 0.2
+
+Listener = Callable[[Any], object]
 
 
 class Notices:
     """Calls ``on_drop`` and ``on_error``, never in a thread that ends a span, never twice at once.
 
-    Losses wait here until the thread that delivers, or one that flushes, passes them on; those of
-    one reason that wait together become one call.
+    What there is to hear waits here until the thread that delivers, or one that flushes, has done
+    what it can; losses of one reason that wait together become one call.
 
     Args:
         on_drop: Called with each :class:`otel_braintrust.accounts.Loss`.
@@ -43,37 +47,45 @@ class Notices:
         if self._on_drop is None:
             return
         with self._lock:
-            last = self._waiting[-1] if self._waiting else None
-            if last is not None and last.reason == loss.reason:
+            last = self._waiting[-1][1] if self._waiting else None
+            if isinstance(last, Loss) and last.reason == loss.reason:
                 ids = (*last.span_ids, *loss.span_ids)[:MAX_WAITING]
-                self._waiting[-1] = Loss(loss.reason, last.count + loss.count, ids)
-            else:
-                self._waiting.append(loss)
+                loss = Loss(loss.reason, last.count + loss.count, ids)
+                self._waiting.pop()
+            self._waiting.append((self._on_drop, loss))
 
     def note_error(self, error: Exception) -> None:
-        """Pass on the error of a request."""
+        """Keep the error of a request for the next :meth:`deliver`."""
         if self._on_error is not None:
-            self._call(self._on_error, error)
+            self._waiting.append((self._on_error, error))
 
     def deliver(self) -> None:
-        """Pass on the losses that wait."""
-        # Only what waits now: a callback whose own spans are lost must not keep us here for ever.
-        for _ in range(len(self._waiting)):
-            with self._lock:
-                loss = self._waiting.popleft() if self._waiting else None
-            if loss is not None and self._on_drop is not None:
-                self._call(self._on_drop, loss)
+        """Pass on what waits, unless another thread is about to."""
+        if not self._waiting or not self._turn.acquire(timeout=TURN_TIMEOUT_S):
+            return
+        try:
+            # Only what waits now: a callback whose own spans are lost must not keep us here.
+            for _ in range(len(self._waiting)):
+                with self._lock:
+                    notice = self._waiting.popleft() if self._waiting else None
+                if notice is not None:
+                    self._call(*notice)
+        finally:
+            self._turn.release()
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child: what waited is the parent's."""
         # Re-entrant: a finalizer may lose a span while its thread is in here.
         self._lock = threading.RLock()
-        self._waiting: deque[Loss] = deque(maxlen=MAX_WAITING)
+        self._turn = threading.RLock()
+        self._waiting: deque[tuple[Listener, Loss | Exception]] = deque(maxlen=MAX_WAITING)
 
-    def _call(self, listener: Callable[[Any], object], what: object) -> None:
+    def _call(self, listener: Listener, what: Loss | Exception) -> None:
         try:
             listener(what)
-        except Exception as error:  # noqa: BLE001  (the application's own code)
+        except BaseException as error:  # the application's own code, and what ends threads
+            if isinstance(error, KeyboardInterrupt):
+                raise
             self._troubles.tell(
                 "callback",
                 logging.WARNING,

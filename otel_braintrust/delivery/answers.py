@@ -44,21 +44,6 @@ class Response:
             raise ServerError(self.method, self.url, self.status, reason) from error
 
 
-def read_body(answer: requests.Response) -> bytes:
-    """The whole body; nothing if it cannot be decoded though the status says that all went well.
-
-    Raises:
-        requests.RequestException: It broke off, or cannot be decoded.
-    """
-    try:
-        return answer.content
-    except requests.exceptions.ContentDecodingError:
-        answer.close()
-        if 200 <= answer.status_code < 300:
-            return b""
-        raise
-
-
 def read_answer(
     method: str,
     url: str,

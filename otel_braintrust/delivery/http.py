@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from urllib3.util import Timeout
 
 from otel_braintrust import __version__
-from otel_braintrust.delivery.answers import Response, read_answer, read_body
+from otel_braintrust.delivery.answers import Response, read_answer
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.errors import ApiError, ConnectionFailure, RequestError, mask_key
 from otel_braintrust.delivery.failures import network_reason
@@ -195,7 +195,7 @@ class Connection:
                     # and reading together; the type stubs know numbers and tuples only.
                     timeout=Timeout(total=timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),  # type: ignore[arg-type]
                 )
-                body = read_body(answer)
+                body = answer.content  # here, so that a failure on the way is one of the request
         except requests.exceptions.InvalidURL as error:
             raise self._refused(method, url, "this is not an address") from error
         except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as error:
