@@ -89,7 +89,7 @@ class Kin:
             return None
         above, last = self.above, self
         while above is not None and not above.is_kept:
-            if not above.is_dropped:
+            if not above.is_dropped and above.early is not Verdict.DROP:
                 return None
             last, above = above, above.above
         parent = above.context if above is not None else last.parent_that_arrives
