@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_braintrust.translation.decoding import decode, decode_container
-from otel_braintrust.translation.messages import ITEM_TYPES, is_message, is_pair, to_messages
+from otel_braintrust.translation.messages import ITEM_TYPES, is_message, is_pair, plain, to_messages
 from otel_braintrust.translation.roles import finish_reason_of
 
 
@@ -23,6 +23,16 @@ def to_choices(
         `[{"index", "finish_reason", "message"}]`, or None if the value holds no message.
     """
     value = decode(value)
+    if type(value) is list and (simple := [plain(item) for item in value]) and None not in simple:
+        return _numbered(
+            [
+                {"index": None, "finish_reason": finish_reason_of(reason), "message": message}
+                for message, reason in zip(
+                    simple, (i.get("finish_reason") for i in value), strict=True
+                )
+            ],
+            list(finish_reasons or ()),
+        )
     listed = value if isinstance(value, (list, tuple)) else [value]
     if len(listed) == 1 and isinstance(listed[0], (list, tuple)) and not is_pair(listed[0]):
         listed = listed[0]

@@ -72,6 +72,13 @@ def _rank(candidate: Candidate, span_type: str) -> tuple[int, int]:
 def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type: str) -> Any:
     if not candidates:
         return _with_system(reading, UNSET, span_type) if side == "input" else UNSET
+    if len(candidates) == 1 and not _is_empty(candidates[0]):
+        (only,) = candidates
+        value = _read(reading, side, only, span_type)
+        if value is not UNSET and only.form not in _CONVERTED:
+            _note_cut(reading, only, value)
+            reading.origins[side] = only
+            return _with_system(reading, value, span_type) if side == "input" else value
     real: list[Candidate] = []
     empty: list[Candidate] = []
     for candidate in candidates:
@@ -126,8 +133,7 @@ def _first_that_reads(
             theirs = _read(reading, side, other, span_type)
             if theirs is not UNSET and richness(theirs) > richness(value):
                 candidate, value = other, theirs
-        if candidate.form != "messages" or isinstance(value, str) or len(candidate.raw) > 1:
-            _note_cut(reading, candidate)
+        _note_cut(reading, candidate, value)
         return candidate, value
     for candidate in ranked:  # nobody could read it as what its key promises: shown as it is
         value = decode_container(candidate.value)
@@ -156,7 +162,9 @@ def _rivals(candidate: Candidate, others: list[Candidate], span_type: str) -> li
 _OPENINGS = frozenset({"{", "[", '"'})
 
 
-def _note_cut(reading: Reading, candidate: Candidate) -> None:
+def _note_cut(reading: Reading, candidate: Candidate, value: Any) -> None:
+    if candidate.form == "messages" and len(candidate.raw) == 1 and not isinstance(value, str):
+        return  # its one text was parsed
     for key, raw in candidate.raw.items():
         if type(raw) is str and raw[:1] in _OPENINGS and len(raw) > 1 and is_cut_short(raw):
             reading.truncated.append(key)

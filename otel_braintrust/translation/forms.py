@@ -100,7 +100,7 @@ class Form:
         steps: list[Step],
     ) -> None:
         # Held, so that no other object gets their ids while the shape is known.
-        self._held = (span.resource, span.scope_attributes)
+        self._held = span.origin
         self._span_type = span_type
         self._has_usage = has_usage
         self._settled = settled
@@ -155,10 +155,12 @@ class Form:
         return reading
 
     def _written(self, span: SpanView, reading: Reading) -> dict[str, Any] | None:
-        asked, answered = content.decide(reading, self._span_type)
+        asked = answered = content.UNSET
+        if reading.inputs or reading.outputs or reading.system is not None:
+            asked, answered = content.decide(reading, self._span_type)
         counted: dict[str, Any] = {}
         numbers = metrics.decide(reading, self._span_type, self._provider, counted)
-        named = self._named(reading)
+        named = self._named(reading) if reading.named else _NO_ENTRIES
         if named is None or any(_not_varying(reading)):
             return None
         entries = self._entries.copy()
@@ -191,6 +193,9 @@ class Form:
         if free:
             metadata.add_named(reading, free, self._span_type, entries)
         return entries
+
+
+_NO_ENTRIES: dict[str, Any] = {}
 
 
 class _Watched(dict[str, Any]):

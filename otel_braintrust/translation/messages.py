@@ -70,12 +70,18 @@ def to_messages(value: Any, default_role: str = "user") -> list[Message] | None:
     Returns:
         OpenAI chat messages, or None if the value holds no messages.
     """
+    if type(value) is list:
+        return _listed(value, default_role)
     value = decode(value)
     if isinstance(value, str):
         return [{"role": default_role, "content": value}] if value else None
     if isinstance(value, Mapping):
         return _one(value, default_role) if is_message(value) else None
-    if not isinstance(value, Sequence) or not value:
+    return _listed(value, default_role) if isinstance(value, Sequence) else None
+
+
+def _listed(value: Sequence[Any], default_role: str) -> list[Message] | None:
+    if not value:
         return None
     if len(value) == 1 and isinstance(value[0], (list, tuple)) and not is_pair(value[0]):
         return to_messages(value[0], default_role)  # LangChain batches: [[message, ...]]
@@ -86,9 +92,9 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
     found: list[Message] = []
     loose: list[Any] = []
     for item in values:
-        plain = _plain(item)
-        if plain is not None and not loose:
-            found.append(plain)
+        simple = plain(item)
+        if simple is not None and not loose:
+            found.append(simple)
             continue
         decoded = decode_container(item)
         if isinstance(decoded, Mapping) and is_message(decoded):
@@ -225,31 +231,36 @@ def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
 _PLAIN_ROLES = KNOWN_ROLES - {"tool"}
 _ROLE_AND_PARTS = ({"role", "parts"}, {"role", "parts", "finish_reason"})
 _TEXT_PART = {"type", "content"}
+# A text that begins with one of these may be the JSON text of a list of parts.
+_MAY_BE_PARTS = frozenset({"", "[", " ", "\n"})
 
 
-def _plain(message: Any) -> Message | None:
+def plain(message: Any) -> Message | None:
     """Convert a message of one text, as most are; None if it is any other."""
-    if type(message) is not dict or message.get("role") not in _PLAIN_ROLES:
+    if type(message) is not dict:
         return None
-    text = message.get("content")
+    role, text = message.get("role"), message.get("content")
+    if type(role) is not str or role not in _PLAIN_ROLES:
+        return None
     if text is None:
-        parts_ = message.get("parts")
-        if type(parts_) is not list or len(parts_) != 1 or message.keys() not in _ROLE_AND_PARTS:
+        listed = message.get("parts")
+        if type(listed) is not list or len(listed) != 1 or message.keys() not in _ROLE_AND_PARTS:
             return None
-        (part,) = parts_
+        (part,) = listed
         if type(part) is not dict or part.keys() != _TEXT_PART or part["type"] != "text":
             return None
         text = part["content"]
-    elif len(message) != 2 or text[:1] in ("", "[", " ", "\n"):
+        return {"role": role, "content": text} if type(text) is str else None
+    if len(message) != 2 or type(text) is not str or text[:1] in _MAY_BE_PARTS:
         return None
-    return {"role": message["role"], "content": text} if type(text) is str else None
+    return {"role": role, "content": text}
 
 
 def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     """Convert one message; tool results in it become messages of their own, in their place."""
-    plain = _plain(message)
-    if plain is not None:
-        return [plain]
+    simple = plain(message)
+    if simple is not None:
+        return [simple]
     body, raw_role = _unwrap(message)
     kind = body.get("type")
     if raw_role is None and kind in ITEM_TYPES and kind != "message":

@@ -153,10 +153,15 @@ def _opened(text: str) -> Any:
     return decode(text) if text[:1] == text[-1:] == '"' else decode_container(text)
 
 
+# A text that may be JSON begins with one of these, or with white space before them.
+_OPENINGS = frozenset('{["' + " \t\r\n")
+
+
 def opened(leftovers: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes that no field took, as the metadata shows them."""
     return {
-        key: _opened(value) if isinstance(value, str) else value for key, value in leftovers.items()
+        key: _opened(value) if type(value) is str and value[:1] in _OPENINGS else value
+        for key, value in leftovers.items()
     }
 
 

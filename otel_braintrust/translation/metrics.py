@@ -98,6 +98,8 @@ def _is_exclusive(reading: Reading) -> bool:
 
 def _keep_differing(reading: Reading, found: usage.Usage) -> None:
     """Keep counts of other families where they say something else than the chosen record."""
+    if len(reading.usage.families) == 1:
+        return
     for family, record in reading.usage.families.items():
         if family == found.family:
             continue

@@ -83,18 +83,16 @@ class Recurring:
 
     def _sketch(self, span: SpanView) -> tuple[Hashable, Varying] | None:
         """The shape of a span and what varies in it; None for a span that is read whole."""
-        if span.status_code == "ERROR" or span.trace_state or not span.has_only_attributes:
+        if span.status_code == "ERROR" or not span.has_only_attributes:
             return None
         routes, settled = self.dispatch.routes, self._settled
         shape: list[Any] = [
             span.name,
             span.scope_name,
-            span.scope_version,
             span.kind,
             span.status_code,
             span.parent_span_id is None,
-            id(span.resource),
-            id(span.scope_attributes),
+            *map(id, span.origin),
         ]
         varying: Varying = []
         mark = None

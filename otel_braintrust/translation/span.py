@@ -95,6 +95,8 @@ class SpanView(Protocol):
     def dropped_links(self) -> int: ...
     @property
     def has_only_attributes(self) -> bool: ...
+    @property
+    def origin(self) -> tuple[Any, ...]: ...
 
 
 @dataclass(slots=True)
@@ -125,14 +127,20 @@ class OtlpSpan:
 
     @property
     def has_only_attributes(self) -> bool:
-        """No events, no links, and nothing was dropped."""
+        """No events, no links, no trace state, and nothing was dropped."""
         return not (
             self.events
             or self.links
+            or self.trace_state
             or self.dropped_attributes
             or self.dropped_events
             or self.dropped_links
         )
+
+    @property
+    def origin(self) -> tuple[Any, ...]:
+        """The objects that say where the span comes from; spans that share them come from there."""
+        return self.scope_version, self.scope_attributes, self.resource
 
 
 class SdkSpan:
@@ -146,6 +154,7 @@ class SdkSpan:
     """
 
     __slots__ = (
+        "_context",
         "_events",
         "_scope",
         "_span",
@@ -161,17 +170,16 @@ class SdkSpan:
         "start_ns",
         "status_code",
         "trace_id",
-        "trace_state",
     )
 
     def __init__(self, span: Any) -> None:
-        context = span.get_span_context() if hasattr(span, "get_span_context") else span.context
+        context = span.context
         parent = span.parent
         scope = span.instrumentation_scope
         resource = span.resource
         status = span.status
-        trace_state = context.trace_state
         self._span = span
+        self._context = context
         self._scope = scope
         self._status = status
         self._events: Sequence[SpanEvent] | None = None
@@ -187,14 +195,18 @@ class SdkSpan:
             if parent.span_id:
                 self.parent_span_id = format(parent.span_id, "016x")
         self.attributes: Mapping[str, Any] = _plain_attributes(span)
-        self.status_code: str = status.status_code.name
+        self.status_code: str = status.status_code._name_  # `name` is a slow property of enums
         self.scope_name: str = (scope.name or "") if scope else ""
         self.resource: Mapping[str, Any] = (resource.attributes if resource else None) or NO_MAPPING
-        self.trace_state: str | None = trace_state.to_header() if trace_state else None
+
+    @property
+    def trace_state(self) -> str | None:
+        trace_state = self._context.trace_state
+        return trace_state.to_header() if trace_state else None
 
     @property
     def kind(self) -> str:
-        name: str = self._span.kind.name
+        name: str = self._span.kind._name_
         return name
 
     @property
@@ -219,17 +231,22 @@ class SdkSpan:
 
     @property
     def has_only_attributes(self) -> bool:
-        """No events, no links, and nothing was dropped."""
+        """No events, no links, no trace state, and nothing was dropped."""
         span = self._span
-        events = getattr(span, "_events", None)
-        links = getattr(span, "_links", None)
+        events, links = getattr(span, "_events", None), getattr(span, "_links", None)
         return not (
-            (span.events if events is None else len(events))
-            or (span.links if links is None else len(links))
+            (span.events if events is None else events)  # the property copies them
+            or (span.links if links is None else links)
+            or self._context.trace_state
             or self.dropped_attributes
             or self.dropped_events
             or self.dropped_links
         )
+
+    @property
+    def origin(self) -> tuple[Any, ...]:
+        """The objects that say where the span comes from; spans that share them come from there."""
+        return self._scope, self.resource
 
     @property
     def status_description(self) -> str | None:
@@ -246,7 +263,9 @@ class SdkSpan:
 
     @property
     def dropped_attributes(self) -> int:
-        return getattr(self._span, "dropped_attributes", 0) or 0
+        held = getattr(self._span, "_attributes", None)
+        dropped: int = getattr(held, "dropped", 0)
+        return dropped
 
     @property
     def dropped_events(self) -> int:

@@ -131,8 +131,8 @@ class Dispatch:
         if rule is not None:
             route = Route(rule, None, key, hasattr(rule, "varies"))
         elif key.partition(".")[0] in self.heads and (prefix := self.prefix_of(key)) is not None:
-            rule = self.prefixes[prefix]
-            route = Route(rule, key[len(prefix) :], prefix, hasattr(rule, "varies"))
+            prefix_rule = self.prefixes[prefix]
+            route = Route(prefix_rule, key[len(prefix) :], prefix, hasattr(prefix_rule, "varies"))
         else:
             route = Route(None, None, key)
         if len(self.routes) >= MAX_ROUTES:
