@@ -36,35 +36,23 @@ SETTLED_COLUMNS = ("sent", "spooled", "filtered", "dropped")
 class Ticket:
     """One ended span on its way; settled once, in one column.
 
-    It has the span's ``context``, which is all that OpenTelemetry's BatchSpanProcessor reads of
-    what it queues, and so can travel through its queue in the span's place.
-
     Args:
         span: The span; None for one whose row is read back from disk.
         sequence: How many spans had ended by then, this one included.
         size_bytes: About how much memory it holds.
     """
 
-    __slots__ = (
-        "column",
-        "context",
-        "is_local_root",
-        "parcel",
-        "route",
-        "sequence",
-        "size_bytes",
-        "span",
-    )
+    # Defaults on the class make a ticket cheap: few have another value for long.
+    column: str | None = None
+    parcel: Any = None  # the row, where it was made before the span was queued
+    route: str | None = None  # where the application's function sends it
+    is_local_root = False  # no span of this process that goes is above it
 
     def __init__(self, span: Any, sequence: int, size_bytes: int = 0) -> None:
         self.span = span
         self.context: Any = span.context if span is not None else None
         self.sequence = sequence
         self.size_bytes = size_bytes
-        self.column: str | None = None
-        self.parcel: Any = None  # the row, where it was made before the span was queued
-        self.route: str | None = None  # where the application's function sends it
-        self.is_local_root = False  # no span of this process that goes is above it
 
     @classmethod
     def on_disk(cls) -> Ticket:
@@ -191,7 +179,8 @@ class Ledger:
 
     def _clear(self) -> None:
         # A re-entrant lock: a finalizer may end a span while its thread is in here.
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._ended = 0
         self._sampled = 0
         self._settled: Counter[str] = Counter()
@@ -207,7 +196,7 @@ class Ledger:
             span: The span.
             size_bytes: About how much memory it holds until then.
         """
-        with self._changed:
+        with self._lock:
             self._ended += 1
             self._pending_bytes += size_bytes
             return Ticket(span, self._ended, size_bytes)

@@ -48,14 +48,16 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
+        go: list[Ticket] = []
         for event in events:
             try:
                 if type(event) is tuple:
                     self._enter_start(*event)
                 else:
-                    self._enter_end(event)
+                    self._enter_end(event, go)
             except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
                 self.tell_internal(error)
+        self.hand_on(go)
 
     def _enter_start(
         self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None
@@ -69,7 +71,7 @@ class Desk:
         if context.trace_flags.sampled:
             self.passage.start(span, stamp, answer)
 
-    def _enter_end(self, span: Any) -> None:
+    def _enter_end(self, span: Any, go: list[Ticket]) -> None:
         if self._is_known(span):
             return
         context = span.context
@@ -87,27 +89,26 @@ class Desk:
         ticket = self._book.open(span, size_bytes)
         if self._exporter.courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")
-            return
-        self.hand_on(self.passage.end(span, ticket), has_room)
+        elif has_room:
+            go += self.passage.end(span, ticket)
+        else:
+            self._turn_away(self.passage.end(span, ticket))
 
-    def hand_on(self, tickets: Sequence[Ticket], has_room: bool = True) -> None:
+    def hand_on(self, tickets: Sequence[Ticket]) -> None:
         """Take spans that go, to hand them over with others.
 
         Args:
             tickets: The spans.
-            has_room: False: there is no memory for them, and they are dropped.
         """
         if not tickets:
             return
         if self.is_closed:
             self._book.settle(tickets, "dropped", "after_shutdown")
-        elif not has_room:
-            self._turn_away(tickets)
-        else:
-            room = self._room()
-            self._outgoing.extend(tickets[:room])
-            if room < len(tickets):
-                self._turn_away(tickets[room:])
+            return
+        room = self._room()
+        self._outgoing.extend(tickets[:room])
+        if room < len(tickets):
+            self._turn_away(tickets[room:])
 
     def hand_over(self, everything: bool = True) -> None:
         """Give the courier what waits to be sent.
@@ -132,8 +133,9 @@ class Desk:
         return max(0, self._exporter.queue_size - len(self._outgoing) - at_courier)
 
     def _turn_away(self, tickets: Sequence[Ticket]) -> None:
-        self._book.settle(tickets, "dropped", "queue_full")
-        self._exporter.tell_queue_full(len(tickets))
+        if tickets:
+            self._book.settle(tickets, "dropped", "queue_full")
+            self._exporter.tell_queue_full(len(tickets))
 
     def tell_internal(self, error: Exception) -> None:
         """Log, once, that a span was lost because of a fault of ours."""

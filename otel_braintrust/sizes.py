@@ -1,7 +1,8 @@
-"""About how many bytes a span holds, found fast enough for the end of every span."""
+"""About how many bytes a span holds, found fast enough for every span."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.attachments import AttachedText
@@ -9,27 +10,50 @@ from otel_braintrust.attachments import AttachedText
 # What a span weighs without its content, and each value beside its text; measured on CPython.
 SPAN_BYTES = 2000
 VALUE_BYTES = 100
+PLAIN = frozenset({int, float, bool, type(None)})
+
+
+def attribute_values(span: Any) -> Mapping[str, Any]:
+    """The attributes of a span, to be read at once and not to be kept.
+
+    The SDK's mapping takes a lock for each value read through ``attributes``, and raises and
+    catches an exception for each key that it has not; the dict within it does neither.
+    """
+    values: Mapping[str, Any] | None
+    try:
+        values = span._attributes._dict  # noqa: SLF001
+    except AttributeError:
+        values = getattr(span, "attributes", None)
+    return values or {}
 
 
 def span_bytes(span: Any) -> int:
     """About how much memory a span and its attributes, events and links hold, in bytes."""
-    # The SDK's mapping takes a lock for each value read through `attributes`; its dict does not.
-    attributes = getattr(getattr(span, "_attributes", None), "_dict", None)
-    total = SPAN_BYTES + _attribute_bytes(span.attributes if attributes is None else attributes)
+    total = SPAN_BYTES + _bytes_of(attribute_values(span))
+    try:
+        if not (span._events or span._links):  # noqa: SLF001  (the properties make copies)
+            return total
+    except AttributeError:  # a span of another making
+        pass
     for event in span.events:
-        total += VALUE_BYTES + _attribute_bytes(event.attributes)
+        total += VALUE_BYTES + _bytes_of(event.attributes or {})
     return total + len(span.links) * VALUE_BYTES
 
 
-def _attribute_bytes(attributes: Any) -> int:
-    if not attributes:
-        return 0
+def _bytes_of(attributes: Mapping[str, Any]) -> int:
     total = VALUE_BYTES * len(attributes)
-    for value in list(attributes.values()):
-        if isinstance(value, (str, bytes)):
+    for value in attributes.values():
+        kind = type(value)
+        if kind is str:
             total += len(value)
-            if type(value) is AttachedText:
-                total += value.held_bytes
-        elif isinstance(value, (tuple, list)):
-            total += sum(len(each) if isinstance(each, str) else 8 for each in value)
+        elif kind not in PLAIN:
+            total += _bytes_of_value(value)
     return total
+
+
+def _bytes_of_value(value: Any) -> int:
+    if isinstance(value, (str, bytes)):
+        return len(value) + (value.held_bytes if isinstance(value, AttachedText) else 0)
+    if isinstance(value, (tuple, list)):
+        return sum(len(each) if isinstance(each, str) else 8 for each in value)
+    return 0

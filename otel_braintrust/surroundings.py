@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 
 from otel_braintrust import stamps
 from otel_braintrust.routing import PARENT_KEY, Route, inherited_parent, routed, said_parent
+from otel_braintrust.sizes import attribute_values
 
 # OpenTelemetry keeps the name of this key to itself; any context with a span tells it.
 SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
@@ -44,9 +45,11 @@ class Surroundings:
         context = otel_context.get_current() if parent_context is None else parent_context
         above = context.get(SPAN_KEY)
         says_more = len(context) > (above is not None)
-        if not says_more and self._route is None and not _has_parent_key(above):
-            return None, None
-        return self._write(span, context)
+        if above is not None and not says_more:
+            says_more = PARENT_KEY in attribute_values(above)
+        if says_more or self._route is not None:
+            return self._write(span, context)
+        return None, None
 
     def _write(
         self, span: Any, context: Context
@@ -66,13 +69,3 @@ class Surroundings:
         after = span.attributes or {}
         written = {key: value for key, value in after.items() if before.get(key) != value}
         return written or None, answer
-
-
-def _has_parent_key(span: Any) -> bool:
-    """Tell whether a span's attributes say where it goes, as those beneath it then do, too."""
-    attributes = getattr(span, "_attributes", None)
-    # The SDK's own mapping raises and catches an exception for each key that it has not.
-    values = getattr(attributes, "_dict", None)
-    if values is None:
-        values = getattr(span, "attributes", None) or ()
-    return PARENT_KEY in values

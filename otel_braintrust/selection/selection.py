@@ -13,6 +13,9 @@ from otel_braintrust.verdicts import Verdict
 
 MODES = ("app", "ai", "all")
 
+# A process that makes more scopes than this names them by something that changes.
+MAX_SCOPES = 1000
+
 SpanFilter = Callable[[Any], "bool | None"]
 
 KEEP, DROP, IF_BENEATH, OPEN = Verdict.KEEP, Verdict.DROP, Verdict.IF_BENEATH, Verdict.OPEN
@@ -55,6 +58,7 @@ class Selection:
         self._infrastructure = Scopes([*INFRASTRUCTURE_SCOPES, *infrastructure], but=MODEL_SCOPES)
         self._on_failure = on_failure
         self._by_mode = _BY_MODE[mode]
+        self._early_by_scope: dict[str, Verdict | None] = {}
 
     @property
     def keeps_all(self) -> bool:
@@ -67,20 +71,10 @@ class Selection:
         Args:
             span: The running span.
         """
-        if self._span_filter is not None:
-            return OPEN
-        scope = _scope_of(span)
-        for rule in self._rules:
-            if not rule.may_mean(scope):
-                continue
-            if not rule.asks_scope_alone:
-                return OPEN
-            return KEEP if rule.keep else DROP
-        if self.mode == "ai":
-            return KEEP if is_ai_span(span.attributes) else OPEN
-        if self.mode == "app" and scope in self._infrastructure:
-            return IF_BENEATH
-        return KEEP
+        verdict = self._of_scope(span)
+        if verdict is not None:
+            return verdict
+        return KEEP if is_ai_span(span.attributes) else OPEN
 
     def final(self, span: Any) -> Verdict:
         """What becomes of a span that ended: kept, dropped, or kept if one beneath it is.
@@ -88,6 +82,9 @@ class Selection:
         Args:
             span: The span as it was made, without what a processor of ours wrote on it.
         """
+        verdict = self._of_scope(span)
+        if verdict is KEEP or verdict is DROP:
+            return verdict
         if self._span_filter is not None:
             answer = self._ask(self._span_filter, span)
             if answer is not None:
@@ -99,6 +96,30 @@ class Selection:
                 if rule.means(scope, span.name, attributes):
                     return KEEP if rule.keep else DROP
         return self._by_mode(self, scope, span)
+
+    def _of_scope(self, span: Any) -> Verdict | None:
+        """What is certain of every span of a span's scope; None: its attributes must be asked."""
+        scope = span.instrumentation_scope
+        name = scope.name if scope is not None else ""
+        try:
+            return self._early_by_scope[name]
+        except KeyError:
+            if len(self._early_by_scope) >= MAX_SCOPES:
+                self._early_by_scope.clear()
+            verdict = self._early_by_scope[name] = self._judge_scope(name or "")
+            return verdict
+
+    def _judge_scope(self, scope: str) -> Verdict | None:
+        if self._span_filter is not None:
+            return OPEN
+        for rule in self._rules:
+            if rule.may_mean(scope):
+                if not rule.asks_scope_alone:
+                    return OPEN
+                return KEEP if rule.keep else DROP
+        if self.mode == "ai":
+            return None
+        return IF_BENEATH if self.mode == "app" and scope in self._infrastructure else KEEP
 
     def _ask(self, span_filter: SpanFilter, span: Any) -> bool | None:
         try:
