@@ -14,7 +14,13 @@ from typing import Any
 import orjson
 from opentelemetry.trace import Span, Status, StatusCode
 
-from otel_braintrust.attachments import AttachedText, Attachment, carrying, referrer
+from otel_braintrust.attachments import (
+    AttachedText,
+    Attachment,
+    attachments_of,
+    carrying,
+    referrer,
+)
 from otel_braintrust.translation.strict import strict
 
 ATTRIBUTE_BY_FIELD: Mapping[str, str] = {
@@ -87,6 +93,12 @@ def _slowly_written(value: Any, refer: Callable[[Any], Any]) -> bytes:
 def json_value(value: Any) -> Any:
     """A value as JSON has it: objects, lists, texts, numbers, true, false and null only."""
     return parsed(json_text(value))
+
+
+def json_value_and_files(value: Any) -> tuple[Any, dict[str, Attachment]]:
+    """A value as JSON has it, with references, and the attachments that they stand for."""
+    text = json_text(value)
+    return parsed(text), attachments_of(text)
 
 
 def parsed(text: str) -> Any:

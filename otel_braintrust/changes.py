@@ -7,10 +7,14 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 
+from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.followers import Change, Followers
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.equipment import new_followers
+from otel_braintrust.delivery.uploads import Uploads
+from otel_braintrust.enclosing import Redact, files_of
+from otel_braintrust.equipment import new_followers, new_redaction, new_uploads
 from otel_braintrust.living import latest_processor
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.undelivered import Undelivered
@@ -19,14 +23,48 @@ logger = logging.getLogger("otel_braintrust")
 
 _lock = threading.Lock()
 _followers_of_settings: Followers | None = None
+_uploads_of_settings: Uploads | None = None
 _has_told_of_no_key = False
 
 
-def send(changes: list[Change]) -> None:
-    """Send changes in the background, each after its row."""
+def send(changes: list[Change], files: Mapping[str, Attachment] | None = None) -> None:
+    """Send changes in the background, each after its row.
+
+    Args:
+        changes: The changes.
+        files: The attachments that they refer to, by key.
+    """
     followers = _followers()
-    if followers is not None:
-        followers.add(changes)
+    if followers is None:
+        return
+    if files:
+        uploads, redact = _uploads()
+        if uploads is not None:
+            kept = files_of([change.row for change in changes], files, redact)
+            uploads.send(uploads.enclose(kept))
+    followers.add(changes)
+
+
+def _uploads() -> tuple[Uploads | None, Redact | None]:
+    """Who uploads what changes refer to, and what masks it."""
+    processor = latest_processor()
+    if processor is not None:
+        return processor.uploads, new_redaction(processor.settings, Troubles())
+    settings = Settings.resolve()
+    redact = new_redaction(settings, Troubles())
+    global _uploads_of_settings
+    with _lock:
+        if _uploads_of_settings is None and settings.api_key:
+            _uploads_of_settings = _new_uploads(settings, settings.api_key)
+    return _uploads_of_settings, redact
+
+
+def _new_uploads(settings: Settings, api_key: str) -> Uploads:
+    uploads = new_uploads(settings, api_key, Troubles())
+    atexit.register(lambda: uploads.stop(time.monotonic() + settings.exit_timeout_s))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=uploads.renew_after_fork)
+    return uploads
 
 
 def _followers() -> Followers | None:
@@ -58,4 +96,5 @@ def _new_followers() -> Followers | None:
 
 def flush_changes(deadline: float) -> int:
     """Have the changes sent that were made where nothing is configured; how many still wait."""
-    return _followers_of_settings.flush(deadline) if _followers_of_settings is not None else 0
+    waiting = _followers_of_settings.flush(deadline) if _followers_of_settings is not None else 0
+    return waiting + (_uploads_of_settings.flush(deadline) if _uploads_of_settings else 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ import orjson
 
 from otel_braintrust.attachments import Attachment, attachments_of
 from otel_braintrust.delivery.enclosures import Enclosure
+from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.translation.inline_media import InlineMedia, replace_media
 
@@ -71,26 +72,7 @@ class Encloser:
         if not found:
             return ()
         kept = [each for key, each in found.items() if key.encode() in row]
-        return self._uploads.enclose(map(self._masked, kept))
-
-    def _masked(self, attachment: Attachment) -> Attachment:
-        """The attachment with its text masked as a row's is; all others as they are."""
-        if self._redact is None or not _is_text(attachment):
-            return attachment
-        try:
-            text = attachment.data.decode()
-        except (OSError, UnicodeDecodeError):
-            return attachment
-        value, is_json = _value_in(text, attachment)
-        row = self._redact({"input": value})
-        hidden = row.get("input") if row is not None else None
-        if hidden == value:
-            return attachment
-        data = orjson.dumps(hidden) if is_json else str(hidden or "").encode()
-        reference = attachment.reference
-        return Attachment.known(
-            attachment.key, data, reference["filename"], reference["content_type"]
-        )
+        return self._uploads.enclose(_masked(each, self._redact) for each in kept)
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child, which cannot know what its parent uploads."""
@@ -128,6 +110,41 @@ class Encloser:
             if len(self._keys) > MAX_KNOWN_FILES:
                 self._keys.popitem(last=False)
         return dict(attachment.reference), attachment
+
+
+def files_of(
+    rows: Sequence[dict[str, Any]], files: Mapping[str, Attachment], redact: Redact | None
+) -> list[Attachment]:
+    """The files that rows still refer to once they are masked, masked themselves.
+
+    Args:
+        rows: The rows; they stay as they are.
+        files: The files by their key.
+        redact: Masks a row; None: nothing is masked.
+    """
+    sent: list[Any] = list(rows)
+    if redact is not None:
+        sent = [redact(orjson.loads(orjson.dumps(row))) for row in rows]
+    text = encode(sent)
+    return [_masked(each, redact) for key, each in files.items() if key.encode() in text]
+
+
+def _masked(attachment: Attachment, redact: Redact | None) -> Attachment:
+    """The attachment with its text masked as a row's is; all others as they are."""
+    if redact is None or not _is_text(attachment):
+        return attachment
+    try:
+        text = attachment.data.decode()
+    except (OSError, UnicodeDecodeError):
+        return attachment
+    value, is_json = _value_in(text, attachment)
+    row = redact({"input": value})
+    hidden = row.get("input") if row is not None else None
+    if hidden == value:
+        return attachment
+    data = orjson.dumps(hidden) if is_json else str(hidden or "").encode()
+    reference = attachment.reference
+    return Attachment.known(attachment.key, data, reference["filename"], reference["content_type"])
 
 
 def _is_text(attachment: Attachment) -> bool:

@@ -11,7 +11,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from otel_braintrust.annotate import log
-from otel_braintrust.annotations import checked, json_value
+from otel_braintrust.annotations import checked, json_value_and_files
+from otel_braintrust.attachments import Attachment
 from otel_braintrust.changes import send
 from otel_braintrust.delivery.followers import Change
 from otel_braintrust.targets import Target
@@ -67,13 +68,13 @@ def log_feedback(
     row = Target(target, parent)
     if not row.row_id:
         return
-    audit = {
-        "_audit_source": source,
-        "_audit_metadata": json_value(about) if about is not None else None,
-    }
+    told_about, files = json_value_and_files(about)
+    audit = {"_audit_source": source, "_audit_metadata": told_about}
     rows = []
     if given:
-        rows.append({"id": row.row_id, **json_value(given), **audit, "_is_merge": True})
+        told, more = json_value_and_files(given)
+        files.update(more)
+        rows.append({"id": row.row_id, **told, **audit, "_is_merge": True})
     if comment is not None:
         rows.append(
             {
@@ -85,7 +86,7 @@ def log_feedback(
             }
         )
     row.keep_trace()
-    send([Change(each, row.row_id, row.destination) for each in rows])
+    send([Change(each, row.row_id, row.destination) for each in rows], files)
 
 
 def update_span(
@@ -125,21 +126,29 @@ def update_span(
     given = checked(fields)
     row = Target(span, parent)
     if given and row.row_id:
-        send([Change(_update_row(row, given), row.row_id, row.destination)])
+        _send_update(row, given)
 
 
 def update_ended(span: Span, given: Mapping[str, Any]) -> None:
     """Change the row of a span that has ended, with checked fields."""
     row = Target(span, None)
     if row.row_id:
-        send([Change(_update_row(row, given), row.row_id, row.destination)])
+        _send_update(row, given)
 
 
-def _update_row(row: Target, given: Mapping[str, Any]) -> dict[str, Any]:
+def _send_update(row: Target, given: Mapping[str, Any]) -> None:
+    update, files = _update_row(row, given)
+    send([Change(update, row.row_id, row.destination)], files)
+
+
+def _update_row(
+    row: Target, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Attachment]]:
     ids = {}
     if row.slug is not None and row.slug.span_id:
         ids = {"span_id": row.slug.span_id, "root_span_id": row.slug.root_span_id}
-    return {"id": row.row_id, **ids, **json_value(_told(given)), "_is_merge": True}
+    told, files = json_value_and_files(_told(given))
+    return {"id": row.row_id, **ids, **told, "_is_merge": True}, files
 
 
 def _told(given: Mapping[str, Any]) -> Mapping[str, Any]:
