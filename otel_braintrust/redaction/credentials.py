@@ -10,7 +10,9 @@ from otel_braintrust.redaction.detectors import Detector, expression
 _BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 # Where the end of a key is missing, what looks like its lines goes as well.
-_KEY_LINES = re.compile(r"(?:[\s\\\"',]|[A-Za-z0-9+/=]{16,})*")
+_KEY_LINES = re.compile(
+    r"(?:[\s\\\",]*[A-Za-z0-9+/=]{16,})*(?:[\s\\\",]*[A-Za-z0-9+/=]{1,15}[\s\\\",]*\Z)?"
+)
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:

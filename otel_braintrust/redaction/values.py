@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import translate
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -27,7 +28,7 @@ from otel_braintrust.redaction.passwords import (
     looks_random,
 )
 from otel_braintrust.redaction.personal import PERSONAL
-from otel_braintrust.redaction.texts import mask_text, may_be_wrapped
+from otel_braintrust.redaction.texts import mask_text, may_be_wrapped, spans
 
 DETECTORS: Mapping[str, tuple[Detector, ...]] = {
     "keys": KEYS,
@@ -37,6 +38,9 @@ DETECTORS: Mapping[str, tuple[Detector, ...]] = {
 }
 # A number of fewer digits is no card and no account.
 LEAST_DIGITS = 4
+# How far a secret with dots in it is looked for where its parts have become keys.
+CHAIN_DEPTH = 4
+CHAIN_WIDTH = 8
 # Members of an object that says what a value must be, and holds none.
 _SCHEMA_MEMBERS = frozenset(("type", "$ref", "anyOf", "oneOf", "allOf", "properties"))
 # Objects that hold one name and its value: `{"name": "Authorization", "value": "..."}`.
@@ -74,7 +78,8 @@ class ValueMasking:
         except TypeError:  # lone surrogates and whatever else JSON does not hold
             pass
         else:
-            relevant = detectors.relevant(text)
+            # A secret that became keys within keys is put together again.
+            relevant = detectors.relevant(text.replace('":{"', "."))
             detectors = Detectors(relevant)
             is_wrapped = may_be_wrapped(text)
             by_name = BY_NAME in relevant
@@ -175,6 +180,8 @@ class Search:
             else:
                 new = self._member(key, inner)
             new_key = self._key(key)
+            if new_key is key and (marker := self._marker_of_chain(key, inner)):
+                new_key = new = marker
             while new_key is not key and new_key in result:
                 new_key += " "
             changed = changed or new is not inner or new_key is not key
@@ -225,10 +232,30 @@ class Search:
     def _key(self, key: Any) -> Any:
         return self._plain(key) if isinstance(key, str) else key
 
+    def _marker_of_chain(self, key: Any, inner: Any) -> str | None:
+        """The marker of a secret whose parts became keys, as `a.b` becomes `{a: {b: ...}}`."""
+        if not self._detectors or not isinstance(key, str) or not isinstance(inner, Mapping):
+            return None
+        for chain in _chains(key, inner, CHAIN_DEPTH):
+            for start, end, detector in spans(chain, self._detectors, Detectors()):
+                if start < len(key) < end:
+                    return detector.marker
+        return None
+
     def _rule_for(self, key: Any) -> MaskRule | None:
         if not self._by_key or not isinstance(key, str):
             return None
         return next((rule for fits, rule in self._by_key if fits(key)), None)
+
+
+def _chains(key: str, inner: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """The names of what lies beneath a key, with dots in between."""
+    for name in islice(inner, CHAIN_WIDTH):
+        beneath = inner[name]
+        if depth > 1 and isinstance(beneath, Mapping) and beneath:
+            yield from _chains(f"{key}.{name}", beneath, depth - 1)
+        else:
+            yield f"{key}.{name}"
 
 
 def _detector_of(rule: MaskRule) -> Detector:
