@@ -61,6 +61,9 @@ def _message(role: str) -> EventRule:
         message = {"role": role, **_opened(body)}
         if role == "tool":
             message["tool_call_id"] = body.get("id") or body.get("tool_call_id")
+        said = message.get("content")
+        if role == "user" and isinstance(said, Mapping) and isinstance(said.get("role"), str):
+            message["role"] = said["role"]  # google-genai: a whole turn of a chat, whoever spoke
         _messages(reading, "input").append(message)
         return True
 

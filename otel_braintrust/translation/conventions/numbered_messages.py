@@ -36,12 +36,34 @@ def messages(
         if not members:
             return
         listed = [{"role": _ROLES[side], **_message(fields)} for fields in members]
+        if any(message["role"] == "thinking" for message in listed):
+            listed = _with_thoughts(listed)
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
     return varying(step)
 
 
+def _with_thoughts(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put thoughts that stand as messages of their own into the message that they led to."""
+    found: list[dict[str, Any]] = []
+    thoughts: list[dict[str, Any]] = []
+    for message in listed:
+        if message["role"] == "thinking":
+            thoughts.append({"type": "thinking", "thinking": message.get("content")})
+            continue
+        if thoughts:
+            said = {"type": "text", "text": message.get("content") or ""}
+            message = {**message, "content": [*thoughts, said]}
+            thoughts = []
+        found.append(message)
+    return [*found, {"role": "assistant", "content": thoughts}] if thoughts else found
+
+
 _ONLY_TEXT = {"role", "content"}
+
+
+# Early OpenLLMetry has the text of a prompt under its role: `gen_ai.prompt.0.user`.
+_SPEAKERS = frozenset({"user", "system", "assistant"})
 
 
 def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,6 +82,9 @@ def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
             function[rest] = value
         elif value is not None:
             message[name] = value
+    if "content" not in message:
+        for role in _SPEAKERS.intersection(message):
+            message = {"role": role, "content": message.pop(role), **message}
     if calls:
         message["tool_calls"] = [calls[index] for index in sorted(calls)]
     elif function:

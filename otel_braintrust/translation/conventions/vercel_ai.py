@@ -115,7 +115,7 @@ def _provider_metadata(reading: Reading, key: str, value: Any) -> bool:
                 reading.count("ai.usage", canonical, key, inner[name])
         usage = inner.get("usage")
         if isinstance(usage, Mapping):
-            for name, canonical in _PROVIDER_COUNTS.items():
+            for name, canonical in _RAW_COUNTS.items():
                 if name in usage:
                     reading.count("ai.usage", canonical, key, usage[name])
     if not is_placeholder(holder):
@@ -129,6 +129,12 @@ _PROVIDER_COUNTS = {
     "cacheReadInputTokens": CACHED,
     "cachedPromptTokens": CACHED,
     "reasoningTokens": REASONING,
+}
+# The provider's own usage object, where version 5 hands it on as it came.
+_RAW_COUNTS = {
+    **_PROVIDER_COUNTS,
+    "cache_creation_input_tokens": CREATED,
+    "cache_read_input_tokens": CACHED,
 }
 
 
