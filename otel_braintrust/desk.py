@@ -32,7 +32,9 @@ class Desk:
     def __init__(
         self, exporter: BraintrustSpanExporter, undelivered: Undelivered, *, batch_size: int
     ) -> None:
-        self.passage = Passage(exporter.settings, exporter.book, exporter.troubles, self.hand_on)
+        self.passage = Passage(
+            exporter.settings, exporter.book, exporter.troubles, self.hand_on, self._inherit
+        )
         self.is_closed = False
         self._exporter = exporter
         self._book = exporter.book
@@ -79,20 +81,24 @@ class Desk:
             self._book.note_sampled()
             return
         span_id = context.span_id
-        span = self.roots.end(span, span_id)
+        tagged = self.roots.end(span, span_id)
         if not context.trace_flags.sampled:
             self._book.note_sampled()
             self._undelivered.note_end(span_id, is_lost=True)
             return
-        size_bytes = span_bytes(span)
+        size_bytes = span_bytes(tagged)
         has_room = self._exporter.has_room(size_bytes)
-        ticket = self._book.open(span, size_bytes)
+        ticket = self._book.open(tagged, size_bytes)
         if self._exporter.courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")
+        # Rules are about the span as it was made, without the tags that rose to it.
         elif has_room:
             go += self.passage.end(span, ticket)
         else:
             self._turn_away(self.passage.end(span, ticket))
+
+    def _inherit(self, ticket: Ticket, root_id: int) -> None:
+        ticket.span = self.roots.with_tags_of(ticket.span, root_id)
 
     def hand_on(self, tickets: Sequence[Ticket]) -> None:
         """Take spans that go, to hand them over with others.

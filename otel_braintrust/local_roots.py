@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_braintrust.annotations import TAGS_ATTRIBUTE, united
+from otel_braintrust.sizes import attribute_values
 
 # Where instrumentations write tags, Braintrust's own key first.
 TAG_ATTRIBUTES = (
@@ -18,6 +20,8 @@ TAG_ATTRIBUTES = (
 )
 # More open spans than this belong to a process that never ends them.
 MAX_OPEN_SPANS = 20_000
+# What hangs on a root that does not go waits for a few seconds at most.
+MAX_ENDED_ROOTS = 1_000
 
 
 class LocalRoots:
@@ -32,6 +36,8 @@ class LocalRoots:
         # By span id; a span that is the outermost is its own root.
         self._roots: dict[int, Any] = {}
         self._risen: dict[int, list[str]] = {}
+        # The tags of roots that ended, for spans that go though those do not.
+        self._ended: dict[int, list[str]] = {}
 
     def __len__(self) -> int:
         return len(self._roots)
@@ -74,23 +80,64 @@ class LocalRoots:
         risen = self._risen.pop(span_id, None) if self._risen else None
         if root is not None:
             root_id = root.context.span_id
-            if root_id != span_id and root_id in self._roots:
+            if root_id == span_id:
+                self._note_end(span, risen)
+            elif root_id in self._roots:
                 self._raise(span, root_id)
         return span if risen is None else _with_tags(span, risen)
 
     def _raise(self, span: Any, root_id: int) -> None:
-        attributes = getattr(span, "_attributes", None)
-        # The SDK's own mapping raises and catches an exception for each key that it has not.
-        values = getattr(attributes, "_dict", None)
-        if values is None:
-            values = span.attributes or {}
-        for key in TAG_ATTRIBUTES:
-            if key in values:
-                self._risen.setdefault(root_id, []).extend(_texts(values[key]))
+        tags = _tags_of(attribute_values(span))
+        if tags:
+            self._risen.setdefault(root_id, []).extend(tags)
+
+    def add_tags(self, span_id: int, tags: Iterable[str], *, also_itself: bool) -> bool:
+        """Let tags rise from an open span to its local root, while that is open.
+
+        Args:
+            span_id: The span's id.
+            tags: The tags.
+            also_itself: Whether the span itself may be that root.
+
+        Returns:
+            False when there is no such root.
+        """
+        root = self._roots.get(span_id)
+        root_id = None if root is None else root.context.span_id
+        if root_id not in self._roots or (root_id == span_id and not also_itself):
+            return False
+        self._risen.setdefault(root_id, []).extend(tags)
+        return True
+
+    def with_tags_of(self, span: Any, root_id: int) -> Any:
+        """A span that goes in place of the root above it, which does not, with that one's tags.
+
+        Args:
+            span: The ended span.
+            root_id: The id of the root, which may have ended.
+        """
+        root = self._roots.get(root_id)
+        tags = self._ended.get(root_id) or self._risen.get(root_id) or []
+        if root is not None:
+            tags = united(_tags_of(dict(attribute_values(root))), tags)
+        return _with_tags(span, tags) if tags else span
+
+    def _note_end(self, span: Any, risen: list[str] | None) -> None:
+        tags = united(_tags_of(attribute_values(span)), risen or ())
+        if tags:
+            self._ended[span.context.span_id] = tags
+            if len(self._ended) > MAX_ENDED_ROOTS:
+                self._ended.pop(next(iter(self._ended)))
 
     def _forget(self, span_id: int) -> None:
         self._roots.pop(span_id, None)
         self._risen.pop(span_id, None)
+
+
+def _tags_of(values: Mapping[str, Any]) -> list[str]:
+    if values.keys().isdisjoint(TAG_ATTRIBUTES):
+        return []
+    return [text for key in TAG_ATTRIBUTES for text in _texts(values.get(key))]
 
 
 def _texts(tags: Any) -> list[str]:

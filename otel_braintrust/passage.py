@@ -25,6 +25,7 @@ class Passage:
         ledger: Where spans that don't go are counted.
         troubles: Where trouble is told.
         hand_on: Takes the tickets of spans that go, also from a thread of its own.
+        inherits: See :class:`otel_braintrust.traces.reparenting.Reparenting`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Passage:
         ledger: Ledger,
         troubles: Troubles,
         hand_on: Callable[[Sequence[Ticket]], object],
+        inherits: Callable[[Ticket, int], object],
     ) -> None:
         self._ledger = ledger
         self._troubles = troubles
@@ -49,7 +51,9 @@ class Passage:
         )
         asks_for_all = settings.live or settings.route is not None
         asks_for_all = asks_for_all or settings.tail_ratio is not None
-        self._tree = Reparenting(selection, self._filter, follows_all=asks_for_all)
+        self._tree = Reparenting(
+            selection, self._filter, inherits=inherits, follows_all=asks_for_all
+        )
         self._sampling: TailSampling | None = None
         if settings.tail_ratio is not None:
             self._sampling = TailSampling(
@@ -77,7 +81,7 @@ class Passage:
         if kin is not None and isinstance(answer, str):
             kin.route = answer
         if self._sampling is not None:
-            is_beneath = kin is not None and kin.above is not None
+            is_beneath = span.parent is not None and not span.parent.is_remote
             self._hand_on(self._sampling.start(span.context.trace_id, is_beneath=is_beneath))
         if ready:
             self._let_go(ready)
@@ -198,9 +202,9 @@ class Passage:
         self._troubles.tell(
             "unsampled_parent",
             logging.WARNING,
-            "span %r is sampled, but its %s parent is not, so that its trace is not whole; another "
+            "span %s is sampled, but its %s parent is not, so that its trace is not whole; another "
             "tracing library may share this context (told once)",
-            span.name,
+            format(span.context.span_id, "016x"),
             "remote" if parent.is_remote else "local",
         )
 

@@ -277,14 +277,19 @@ class BraintrustSpanProcessor(SpanProcessor):
             self.flush(timeout_s)
         self._exporter.tell_losses()
 
-    def local_root(self, span_id: int) -> Any | None:
-        """The outermost span of this process above an open span, as far as it is known.
+    def raise_tags(self, span_id: int, tags: Sequence[str], also_itself: bool) -> bool:
+        """Let tags rise from an open span to the outermost span of this process above it.
 
         Args:
             span_id: The span's id, as in its context.
+            tags: The tags.
+            also_itself: Whether the span itself may be that one.
+
+        Returns:
+            False when there is none that is open and known.
         """
         self._intake.read()
-        return self._desk.roots.of(span_id)
+        return self._desk.roots.add_tags(span_id, tags, also_itself=also_itself)
 
     def keep_trace(self, trace_id: int) -> None:
         """Have tail sampling keep a trace, for instance because there is feedback to it.

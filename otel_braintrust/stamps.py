@@ -25,13 +25,6 @@ BAGGAGE_KEY = "braintrust.attributes"
 _KEY_BY_FIELD = {**ATTRIBUTE_BY_FIELD, "span_attributes": "braintrust.span_attributes"}
 
 
-def local_root(span: Span) -> Span:
-    """The outermost span of this process above an open span, or the span itself."""
-    span_id = span.get_span_context().span_id
-    known = (processor.local_root(span_id) for processor in living_processors())
-    return next((root for root in known if root is not None), span)
-
-
 def stamp_in(context: Context) -> Mapping[str, Any]:
     """What every span that starts in this context gets: ``metadata``, ``tags``, and the like."""
     own = otel_context.get_value(STAMP_KEY, context)
@@ -66,13 +59,26 @@ def apply(span: Span, stamp: Mapping[str, Any], above: Span) -> None:
         elif isinstance(value, Mapping):
             span.set_attribute(key, json_text(merged(json_value(value), _object(said))))
     if stamp.get("tags"):
-        add_tags(above if above.is_recording() else span, stamp["tags"])
+        is_raised = above.is_recording() and _raise(above, stamp["tags"], also_itself=True)
+        if not is_raised:
+            write(span, {"tags": stamp["tags"]})
 
 
 def add_tags(span: Span, tags: list[str]) -> None:
     """Put tags on the local root of a span while that is open, else on the span itself."""
-    root = local_root(span)
-    write(root if root.is_recording() else span, {"tags": tags})
+    if not _raise(span, tags, also_itself=False):
+        write(span, {"tags": tags})
+
+
+def _raise(span: Span, tags: list[str], *, also_itself: bool) -> bool:
+    """Let tags rise to the local root, though not as its attribute: that would make it an AI span.
+
+    Returns:
+        False when no processor knows that root.
+    """
+    span_id = span.get_span_context().span_id
+    known = [each.raise_tags(span_id, tags, also_itself) for each in living_processors()]
+    return any(known)
 
 
 def _from_baggage(text: object) -> dict[str, Any]:

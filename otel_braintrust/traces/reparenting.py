@@ -43,6 +43,8 @@ class Reparenting:
     Args:
         judge: Says which spans go.
         filtered: Called with the tickets of spans that don't.
+        inherits: Called with the ticket of a span that goes as a root because nothing above it in
+            this process does, and the id of the outermost of those spans.
         follows_all: Follow also spans that are sure to go and need nothing of others: what is known
             of them is asked for.
         hold_s: Longest time that a span waits for the verdict on another, in seconds.
@@ -58,6 +60,7 @@ class Reparenting:
         judge: Judge,
         filtered: Callable[[list[Any]], object],
         *,
+        inherits: Callable[[Any, int], object] | None = None,
         follows_all: bool = False,
         hold_s: float = 5.0,
         max_held: int = 2_000,
@@ -68,6 +71,7 @@ class Reparenting:
     ) -> None:
         self._judge = judge
         self._filtered = filtered
+        self._inherits = inherits
         self._follows_all = follows_all
         self._hold_s = hold_s
         self._max_held = max_held
@@ -278,7 +282,7 @@ class Reparenting:
             return
         above, last = kin.above, kin
         while above is not None and not above.is_kept:
-            if not above.is_dropped and not now:
+            if not above.is_dropped and above.early is not DROP and not now:
                 if not self._will_be_kept(above):
                     above.let_wait(kin)
                     self._hold(kin)
@@ -295,6 +299,8 @@ class Reparenting:
         if last is not kin or parent is not kin.parent:
             ticket.span = with_parent(ticket.span, parent)
         ticket.is_local_root = above is None and (parent is None or parent.is_remote)
+        if ticket.is_local_root and last is not kin and self._inherits is not None:
+            self._inherits(ticket, last.context.span_id)
         kin.above = None
         ready.append(ticket)
 

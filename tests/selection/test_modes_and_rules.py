@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
+from otel_braintrust import attributes, log
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.selection import INFRASTRUCTURE_SCOPES, Rule, RuleError, read_rules
 from otel_braintrust.settings import SettingsError
@@ -262,3 +263,42 @@ def test_a_sampled_span_under_an_unsampled_parent_is_told_once(
     made.flush()
     assert made.parents == {"remote": "0000000000000def", "local": None}
     assert caplog.text.count("parent is not") == 1
+
+
+def tags_of(made: Pipeline) -> dict[str, list[str]]:
+    return {
+        row["span_attributes"]["name"]: row["tags"]
+        for row in made.server.rows.values()
+        if row.get("tags")
+    }
+
+
+def test_tags_rise_to_the_root_of_what_goes(pipeline: Make) -> None:
+    made = pipeline(spans="ai")
+    agent_attributes = {"gen_ai.agent.name": "a", "braintrust.tags": ["of the agent"]}
+    with attributes(tags=["of the block"]), made.tracer().start_as_current_span("session"):  # noqa: SIM117  (the nesting is the trace)
+        with made.tracer().start_as_current_span("agent", attributes=agent_attributes):
+            call = made.tracer().start_span("chat", attributes=CHAT)
+            call.set_attribute("braintrust.tags", ["of the call"])
+            call.end()
+            log(tags=["said"])
+    made.flush()
+    assert made.parents == {"agent": None, "chat": "agent"}
+    assert {name: set(tags) for name, tags in tags_of(made).items()} == {
+        "agent": {"of the block", "of the agent", "of the call", "said"}
+    }
+
+
+def test_tags_find_the_root_of_what_goes_while_the_one_above_is_still_open(pipeline: Make) -> None:
+    made = pipeline(span_rules="drop scope=noise")
+    with made.tracer("noise").start_as_current_span("session") as session:
+        session.set_attribute("langfuse.trace.tags", ["of the session"])
+        for name in ("a", "b"):
+            with made.tracer().start_as_current_span(name):
+                child = {"tag.tags": [f"beneath {name}"]}
+                made.tracer().start_span(f"child of {name}", attributes=child).end()
+        made.flush()
+        found = {name: set(tags) for name, tags in tags_of(made).items()}
+        assert found["a"] == {"of the session", "beneath a"}
+        assert found["b"] >= {"of the session", "beneath b"}
+        assert set(found) == {"a", "b"}
