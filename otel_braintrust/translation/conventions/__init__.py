@@ -17,6 +17,7 @@ from otel_braintrust.translation.conventions import (
     genai,
     genai_events,
     google_adk,
+    google_genai,
     haystack,
     laminar,
     langfuse,
@@ -25,6 +26,7 @@ from otel_braintrust.translation.conventions import (
     livekit,
     mcp,
     mlflow,
+    model_clients,
     openinference,
     openllmetry,
     other_frameworks,
@@ -70,6 +72,8 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
         livekit,
         pipecat,
         spring_ai,
+        google_genai,
+        model_clients,
         other_frameworks,
     )
 )
