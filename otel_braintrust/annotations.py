@@ -184,6 +184,15 @@ def _error_text(error: str | BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip()
 
 
+def shown(value: Any) -> str:
+    """A value as a message may name it: messages are logged, and must not carry what it holds."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return "a text" if value else "empty"
+    return f"of the type {type(value).__name__}"
+
+
 def _mapping(field: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         kind = type(value).__name__
@@ -191,7 +200,7 @@ def _mapping(field: str, value: Any) -> Mapping[str, Any]:
     for key in value:
         if not isinstance(key, str):
             raise ValueError(  # noqa: TRY004  (one kind of error for all that can be wrong)
-                f"{field} has the key {key!r:.80}, but keys must be text"
+                f"{field} has a key that is {shown(key)}, but keys must be text"
             )
     return value
 
@@ -207,7 +216,7 @@ def _score(name: str, score: Any) -> float | None:
         return int(score)
     number = _number(score)
     if number is None or not 0 <= number <= 1:
-        raise ValueError(f"scores[{name!r}] is {score!r:.80}, but must be a number from 0 to 1")
+        raise ValueError(f"scores[{name!r}] is {shown(score)}, but must be a number from 0 to 1")
     return number
 
 
@@ -216,7 +225,7 @@ def _metrics(value: Any) -> dict[str, float]:
     for name, metric in _mapping("metrics", value).items():
         number = None if isinstance(metric, bool) else _number(metric)
         if number is None:
-            raise ValueError(f"metrics[{name!r}] is {metric!r:.80}, but must be a finite number")
+            raise ValueError(f"metrics[{name!r}] is {shown(metric)}, but must be a finite number")
         metrics[name] = number
     return metrics
 
@@ -245,7 +254,7 @@ def _tags(value: Any) -> list[str]:
     tags = list(value)
     for index, tag in enumerate(tags):
         if not isinstance(tag, str) or not tag:
-            raise ValueError(f"tags[{index}] is {tag!r:.80}, but must be a text that is not empty")
+            raise ValueError(f"tags[{index}] is {shown(tag)}, but must be a text that is not empty")
     return united(tags)
 
 

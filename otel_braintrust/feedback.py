@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from otel_braintrust.annotate import log
-from otel_braintrust.annotations import checked, json_value_and_files
+from otel_braintrust.annotations import checked, json_value_and_files, shown
 from otel_braintrust.attachments import Attachment
 from otel_braintrust.changes import send
 from otel_braintrust.delivery.followers import Change
@@ -60,9 +60,9 @@ def log_feedback(
     given = checked({"scores": scores, "expected": expected, "tags": tags})
     about = checked({"metadata": metadata}).get("metadata")
     if comment is not None and (not isinstance(comment, str) or not comment):
-        raise ValueError(f"comment is {comment!r:.80}, but must be a text that is not empty")
+        raise ValueError(f"comment is {shown(comment)}, but must be a text that is not empty")
     if source not in SOURCES:
-        raise ValueError(f"source is {source!r:.80}, but must be one of {', '.join(SOURCES)}")
+        raise ValueError(f"source is {shown(source)}, but must be one of {', '.join(SOURCES)}")
     if not given and comment is None:
         raise ValueError("feedback needs at least one of scores, expected, comment and tags")
     row = Target(target, parent)

@@ -72,8 +72,8 @@ def _parent_in(text: str) -> str | SpanContext:
         slug = decode_slug(text)
     except ValueError as error:
         raise ValueError(
-            f"{text!r:.80} is no span slug, for {error}; a score's span needs to know the trace it "
-            "belongs to, so give it the span itself or export_span()"
+            f"what is given is no span slug, for {error}; a score's span needs to know the trace "
+            "it belongs to, so give it the span itself or export_span()"
         ) from error
     if not slug.span_id:
         raise ValueError("the slug names a project or an experiment, but no span in it")
