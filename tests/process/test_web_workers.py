@@ -22,7 +22,7 @@ from otel_braintrust.options import OPTIONS
 from tests.scripted_server import ScriptedServer
 
 BIN = Path(sys.executable).parent
-REQUESTS = 400
+REQUESTS = 2000
 CLIENTS = 4
 WSGI = """
 from opentelemetry import trace
