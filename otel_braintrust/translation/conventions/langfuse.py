@@ -5,13 +5,15 @@ Source: langfuse-python `_client/attributes.py`, `_client/span.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping, decode
-from otel_braintrust.translation.reading import DELIBERATE, Candidate, Reading
+from otel_braintrust.translation.reading import DELIBERATE, KEPT_ELSEWHERE, Candidate, Reading
 from otel_braintrust.translation.times import seconds_since_start
+from otel_braintrust.translation.tools import to_tools
 from otel_braintrust.translation.usage import (
     CACHED,
     COMPLETION,
@@ -50,10 +52,42 @@ def _content(side: str, *, trace: bool = False) -> rules.Rule:
             return False
         order = 1 if trace else 0
         shown = decode(value)
-        reading.offer(side, Candidate(DELIBERATE, "payload", shown, {key: value}, order=order))
+        if side == "input" and isinstance(shown, list):
+            shown = _without_tools(reading, key, shown)
+        form = "framework" if _is_call(shown) else "payload"
+        reading.offer(side, Candidate(DELIBERATE, form, shown, {key: value}, order=order))
         return True
 
     return read
+
+
+def _is_call(shown: Any) -> bool:
+    """Tell whether `observe` recorded a function's arguments, each by its name."""
+    return isinstance(shown, Mapping) and shown.keys() == {"args", "kwargs"} and not shown["args"]
+
+
+def _without_tools(reading: Reading, key: str, listed: list[Any]) -> list[Any]:
+    """Take the tools out of a conversation, where the LangChain handler puts their definitions."""
+    defined = [
+        message["content"]
+        for message in listed
+        if isinstance(message, Mapping)
+        and message.get("role") == "tool"
+        and isinstance(message.get("content"), Mapping)
+        and isinstance(message["content"].get("function"), Mapping)
+    ]
+    found = to_tools(defined) if defined else None
+    if found is None:
+        return listed
+    reading.suggest("tools", 60, key, found, KEPT_ELSEWHERE)
+    return [m for m in listed if not (isinstance(m, Mapping) and m.get("content") in defined)]
+
+
+def _instructions(reading: Reading, key: str, value: Any) -> bool:
+    """Read the instructions of the Responses API, which the OpenAI wrapper has as metadata."""
+    if reading.span.attributes.get("langfuse.observation.type") == "generation":
+        reading.system = Candidate(DELIBERATE, "system", value, {key: value})
+    return False
 
 
 def _usage_details(reading: Reading, key: str, value: Any) -> bool:
@@ -173,6 +207,7 @@ CONVENTION = Convention(
         "langfuse.observation.level": _level,
         "langfuse.observation.completion_start_time": _first_token,
         "langfuse.observation.metadata": rules.spread(),
+        "langfuse.observation.metadata.instructions": _instructions,
         "langfuse.observation.prompt.name": _prompt("name"),
         "langfuse.observation.prompt.version": _prompt("version"),
         "langfuse.trace.metadata": rules.spread(),

@@ -11,6 +11,7 @@ from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
 from otel_braintrust.translation.reading import OLD_CONTENT, Candidate, Reading
+from otel_braintrust.translation.span import SpanEvent
 from otel_braintrust.translation.usage import of_payload
 from otel_braintrust.translation.wrappers import unwrap
 
@@ -37,13 +38,24 @@ def _outputs(reading: Reading, key: str, value: Any) -> bool:
     holder = as_mapping(value)
     if holder is None or not reading.span.scope_name.startswith("langsmith"):
         reading.offer("output", Candidate(OLD_CONTENT, "payload", value, {key: value}))
-    elif set(holder) == {"output"}:
-        inner = holder["output"]
-        shown = unwrap("output", holder, "tool") if isinstance(inner, dict) else inner
+    elif set(holder) in _WRAPPERS:
+        (inner,) = holder.values()
+        shown = unwrap("output", {"output": inner}, "tool") if isinstance(inner, dict) else inner
         reading.offer("output", Candidate(OLD_CONTENT, "payload", shown, {key: value}))
     else:
         reading.offer("output", Candidate(OLD_CONTENT, "payload", holder, {key: value}))
     return True
+
+
+# Python's name and JavaScript's.
+_WRAPPERS = ({"output"}, {"outputs"})
+
+
+def _exception(reading: Reading, event: SpanEvent) -> bool:
+    """LangSmith has an exception only of a run that failed, whatever the span's status says."""
+    if reading.span.scope_name.startswith("langsmith"):
+        reading.errors.append((35, event.attributes.get("exception.message")))
+    return False
 
 
 _METADATA = {
@@ -63,4 +75,5 @@ CONVENTION = Convention(
         "langsmith.usage_metadata": _usage_metadata,
     },
     prefixes={"langsmith.metadata.": rules.entry(_METADATA)},
+    events={"exception": _exception},
 )

@@ -16,6 +16,7 @@ from otel_braintrust.translation.usage import CACHED, COMPLETION, PROMPT, REASON
 
 _ALL = frozenset({"task", "tool", "function", "llm", "score", "eval"})
 _LLM = frozenset({"llm"})
+_TOOL = frozenset({"tool"})
 
 GENKIT: dict[str, str | None] = {
     "model": "llm",
@@ -64,8 +65,14 @@ def _genkit_name(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+def _kernel_function(reading: Reading) -> None:
+    """Semantic Kernel before 1.35 makes spans of its functions without any attribute."""
+    reading.kinds.append((95, "tool", "scope name"))
+
+
 CONVENTION = Convention(
     name="other_frameworks",
+    scopes={"semantic_kernel.functions.kernel_function": _kernel_function},
     keys={
         "gen_ai.llm.provider": rules.named("provider", 36, keep=True),
         "gen_ai.content.reasoning": rules.keep,
@@ -85,14 +92,18 @@ CONVENTION = Convention(
         "llm.model": rules.named("request_model", 60),
         "agent.messages": rules.content("input", FRAMEWORK, "payload", homes=_ALL, order=3),
         "llm.messages": rules.content("input", FRAMEWORK, "payload", homes=_ALL, order=4),
+        "llm.usage.prompt_tokens": rules.count("payload", PROMPT),
+        "llm.usage.completion_tokens": rules.count("payload", COMPLETION),
+        "llm.usage.cached_tokens": rules.count("payload", CACHED),
+        "llm.usage.reasoning_tokens": rules.count("payload", REASONING),
         "usage.prompt_tokens": rules.count("payload", PROMPT),
         "usage.completion_tokens": rules.count("payload", COMPLETION),
         "usage.total_tokens": rules.count("payload", TOTAL),
         "usage.cached_tokens": rules.count("payload", CACHED),
         "usage.reasoning_tokens": rules.count("payload", REASONING),
         "metrics.ttfb": rules.first_token(41),
-        "input": rules.content("input", DUMP + 1, "framework", homes=frozenset()),
-        "output": rules.content("output", DUMP + 1, "framework", homes=frozenset()),
+        "input": rules.content("input", DUMP + 1, "framework", homes=_TOOL, order=7),
+        "output": rules.content("output", DUMP + 1, "framework", homes=_TOOL, order=7),
     },
     prefixes={"opik.metadata.": rules.entry()},
 )

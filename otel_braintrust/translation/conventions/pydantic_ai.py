@@ -186,7 +186,12 @@ def _request_data(reading: Reading, key: str, value: Any) -> bool:
     if request.other:
         reading.suggest("invocation_parameters", 60, key, request.other, KEPT_ELSEWHERE)
     raw = {key: value}
-    if request.messages:
+    texts = _embedded_texts(reading, value)
+    if texts is not None:
+        reading.is_embedding = True
+        reading.offer("input", Candidate(FRAMEWORK, "as_is", texts, raw, order=8))
+        reading.kinds.append((95, "llm", key))
+    elif request.messages:
         reading.offer("input", Candidate(FRAMEWORK, "as_is", request.messages, raw, order=8))
         reading.kinds.append((95, "llm", key))
     else:
@@ -195,6 +200,30 @@ def _request_data(reading: Reading, key: str, value: Any) -> bool:
         if shown is not None:
             reading.offer("input", Candidate(FRAMEWORK, "as_is", shown, raw, order=8))
     return True
+
+
+def _embedded_texts(reading: Reading, value: Any) -> Any:
+    """Return what an embedding request holds; None if it is another request."""
+    template = str(reading.span.attributes.get("logfire.msg_template"))
+    holder = as_mapping(value)
+    if holder is None or not template.startswith("Embedding"):
+        return None
+    return holder.get("input")
+
+
+def _without_wrapper(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Unwrap the arguments of Anthropic's tool calls: Logfire 3 and 4 have them as `input`."""
+    listed = message.get("tool_calls")
+    if not isinstance(listed, list):
+        return message
+    calls = []
+    for call in listed:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        given = as_mapping(function.get("arguments")) if isinstance(function, Mapping) else None
+        if isinstance(function, Mapping) and given is not None and given.keys() == {"input"}:
+            call = {**call, "function": {**function, "arguments": given["input"]}}
+        calls.append(call)
+    return {**message, "tool_calls": calls}
 
 
 def _response_data(reading: Reading, key: str, value: Any) -> bool:
@@ -207,6 +236,8 @@ def _response_data(reading: Reading, key: str, value: Any) -> bool:
     if isinstance(combined, str) and message is None:
         message = {"role": "assistant", "content": combined}
     if isinstance(message, Mapping):
+        if reading.span.scope_name == "logfire.anthropic":
+            message = _without_wrapper(message)
         answer = [{"role": "assistant", **message}]
         reading.offer("output", Candidate(FRAMEWORK, "messages", answer, raw, order=8))
     else:
