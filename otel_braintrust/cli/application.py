@@ -12,12 +12,15 @@ import typer
 from otel_braintrust import __version__
 from otel_braintrust.cli import (
     demo,
+    doctor,
     export,
     feedback,
     fetch,
     import_,
     insert,
     local,
+    permalink,
+    query,
     replay,
     translate,
 )
@@ -30,7 +33,20 @@ PROGRAM = "otel-braintrust"
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _ClickException: type[Exception] = _UsageError.__bases__[0]
 
-COMMANDS = (translate, insert, fetch, feedback, import_, export, replay, local, demo)
+COMMANDS = (
+    translate,
+    insert,
+    fetch,
+    feedback,
+    query,
+    import_,
+    export,
+    replay,
+    permalink,
+    doctor,
+    local,
+    demo,
+)
 
 
 def application() -> typer.Typer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,10 @@ from otel_braintrust.client.attempts import Attempts, object_of
 from otel_braintrust.client.filters import Expression
 
 MAX_PAGE_ROWS = 1000  # what Braintrust's own SDK asks for at once
+
+
+# How a query in SQL begins; all else is a row of clauses, each with a name and a colon.
+_SQL = re.compile(r"\s*(select|with)\s(?!\s*:)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,24 @@ class QueryResult:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     cursor: str | None = None
+
+
+def continued(query: str | Mapping[str, Any], cursor: str) -> str | Mapping[str, Any]:
+    """Say a query again for the rows that follow.
+
+    Args:
+        query: SQL or BTQL as text, or the form of an expression tree.
+        cursor: where the last page ended.
+
+    Example:
+        >>> continued("select: * | from: project_logs('p')", "abc")
+        "select: * | from: project_logs('p') | cursor: 'abc'"
+    """
+    if not isinstance(query, str):
+        return {**query, "cursor": cursor}
+    quoted = cursor.replace("'", "''")
+    text = query.rstrip().rstrip(";").rstrip()
+    return f"{text} OFFSET '{quoted}'" if _SQL.match(query) else f"{text} | cursor: '{quoted}'"
 
 
 class QueryApi:
@@ -51,7 +74,7 @@ class QueryApi:
             body: dict[str, Any] = {"query": query, "fmt": "json"}
         else:
             body = {
-                "query": {**query, "cursor": cursor},
+                "query": {"cursor": None, **query, **({"cursor": cursor} if cursor else {})},
                 "use_columnstore": False,
                 "brainstore_realtime": True,
                 "query_source": "otel_braintrust",
