@@ -100,7 +100,7 @@ class Form:
         steps: list[Step],
     ) -> None:
         # Held, so that no other object gets their ids while the shape is known.
-        self._held = span.origin
+        self._held = (span.scope_attributes, span.resource)
         self._span_type = span_type
         self._has_usage = has_usage
         self._settled = settled
@@ -241,7 +241,8 @@ def new_form(span: SpanView, varying: Varying, dispatch: Dispatch) -> Form | Non
     whole = Reading(watched, leftovers=_Watched({}, consulted))
     recorder = Recorder(dispatch)
     translation.read_into(whole, span.attributes, (), dispatch, recorder)
-    if any(run.kind == "step" and run.marks and not run.varies for run in recorder.runs):
+    finish = {step for _, step in dispatch.finish if not hasattr(step, "varies")}
+    if any(run.marks and run.rule in finish for run in recorder.runs):
         return None
     has_usage = bool(whole.usage)
     row = translation.write(whole)

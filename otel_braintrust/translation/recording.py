@@ -34,7 +34,7 @@ class Run:
         marks: what of the reading it changed.
         kinds: the span types it suggested.
         event: the event it read.
-        varies: the rule is marked as `varying`.
+        rule: the rule itself.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Run:
     marks: set[Mark] = field(default_factory=set)
     kinds: list[tuple[int, str, str]] = field(default_factory=list)
     event: SpanEvent | None = None
-    varies: bool = False
+    rule: Any = None
 
 
 class Recorder:
@@ -65,7 +65,7 @@ class Recorder:
         if reading is not self.reading:
             self.reading, self.runs, self.makers = reading, [], {}
         run = self._new_run(place, arguments)
-        run.varies = hasattr(rule, "varies")
+        run.rule = rule
         before, kinds = dict(_marks(reading)), len(reading.kinds)
         try:
             taken = rule(reading, *arguments)

@@ -35,6 +35,9 @@ class Recurring:
     Args:
         dispatch: the compiled tables; with users' conventions, which may do anything, every span
             goes the whole way.
+
+    Attributes:
+        filled: how many rows were filled into a form.
     """
 
     def __init__(self, dispatch: Dispatch = DISPATCH) -> None:
@@ -42,7 +45,8 @@ class Recurring:
         self._forms: dict[Hashable, Form | None] = {}
         self._seen: set[int] = set()
         self._settled: set[str] = set()  # keys without a rule whose values decide something
-        self._looked_up = self._hits = self._pause = 0
+        self._looked_up = self._pause = self._filled_before = 0
+        self.filled = 0
 
     def make(self, span: SpanView) -> tuple[dict[str, Any] | None, str | None]:
         """Translate a span that has no log events.
@@ -67,7 +71,7 @@ class Recurring:
             if form is None and shape not in self._forms:
                 self._learn(span, shape, varying, row)
             return row, parent
-        self._hits += 1
+        self.filled += 1
         return row, form.parent
 
     def _is_searched(self) -> bool:
@@ -76,9 +80,9 @@ class Recurring:
             return False
         self._looked_up += 1
         if self._looked_up >= WINDOW:
-            if self._hits < LEAST_HITS:
+            if self.filled - self._filled_before < LEAST_HITS:
                 self._pause = 8 * WINDOW
-            self._looked_up = self._hits = 0
+            self._looked_up, self._filled_before = 0, self.filled
         return True
 
     def _sketch(self, span: SpanView) -> tuple[Hashable, Varying] | None:
@@ -92,7 +96,9 @@ class Recurring:
             span.kind,
             span.status_code,
             span.parent_span_id is None,
-            *map(id, span.origin),
+            span.scope_version,
+            id(span.scope_attributes),  # the same object where there are none
+            id(span.resource),
         ]
         varying: Varying = []
         mark = None

@@ -95,8 +95,6 @@ class SpanView(Protocol):
     def dropped_links(self) -> int: ...
     @property
     def has_only_attributes(self) -> bool: ...
-    @property
-    def origin(self) -> tuple[Any, ...]: ...
 
 
 @dataclass(slots=True)
@@ -136,11 +134,6 @@ class OtlpSpan:
             or self.dropped_events
             or self.dropped_links
         )
-
-    @property
-    def origin(self) -> tuple[Any, ...]:
-        """The objects that say where the span comes from; spans that share them come from there."""
-        return self.scope_version, self.scope_attributes, self.resource
 
 
 class SdkSpan:
@@ -242,11 +235,6 @@ class SdkSpan:
             or self.dropped_events
             or self.dropped_links
         )
-
-    @property
-    def origin(self) -> tuple[Any, ...]:
-        """The objects that say where the span comes from; spans that share them come from there."""
-        return self._scope, self.resource
 
     @property
     def status_description(self) -> str | None:

@@ -124,6 +124,25 @@ def test_spans_of_one_shape_keep_their_own_texts_counts_and_ids() -> None:
         assert row["metadata"]["temperature"] == 0.5
 
 
+def test_the_third_span_of_a_shape_is_filled_into_its_form() -> None:
+    recurring = Recurring()
+    for number in range(1, 11):
+        # A tracer made for each span, as many applications do it.
+        recurring.make(dataclasses.replace(_chat(number), scope_name=f"sc{'ope'}"))
+    assert recurring.filled >= 6
+
+
+def test_spans_that_never_come_again_are_not_looked_up_for_long() -> None:
+    recurring = Recurring()
+    for number in range(2000):
+        span = dataclasses.replace(_chat(1), name=f"chat {number}")
+        _assert_as_the_first_time(recurring, span)
+    assert recurring.filled == 0
+    for number in range(5000):
+        recurring.make(_chat(number))
+    assert recurring.filled > 0
+
+
 def test_a_row_that_is_changed_changes_no_other_row_of_its_shape() -> None:
     assembler = TraceAssembler(strict_rows=False)
     for entry in assembler.assemble([_chat(n) for n in range(1, 9)]):
