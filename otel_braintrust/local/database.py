@@ -67,6 +67,9 @@ CREATE TABLE IF NOT EXISTS uploads (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, filename TEXT, content_type TEXT,
     status TEXT NOT NULL, created TEXT NOT NULL, content BLOB
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS upload_errors (
+    key TEXT PRIMARY KEY, message TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 

@@ -78,3 +78,55 @@ def test_a_bad_row_sent_round_the_limit_is_named_and_can_be_sent_again(api):
         answer = api.post("/logs3", reference)
         assert answer.status_code == 400
         assert answer.text.startswith("rows[0].tags")
+
+
+def test_a_failed_upload_says_why_until_it_is_tried_again(api):
+    api.post("/attachment", FILE)
+    failed = {"upload_status": "error", "error_message": "no such file"}
+    assert api.post("/attachment/status", {"key": "k-1", "status": failed}).status_code == 200
+    assert api.get("/attachment", params={"key": "k-1"}).json()["status"] == failed
+    signed = api.post("/attachment", FILE).json()["signedUrl"]
+    status = api.get("/attachment", params={"key": "k-1"}).json()["status"]
+    assert status == {"upload_status": "uploading"}
+    put(signed, b"x")
+    status = api.get("/attachment", params={"key": "k-1"}).json()["status"]
+    assert status == {"upload_status": "done"}
+
+
+def test_an_external_attachment_is_read_from_where_it_is(api):
+    asked = {"url": "https://example.com/a.png", "filename": "a.png", "content_type": "image/png"}
+    found = api.get("/attachment", params=asked).json()
+    assert found == {"downloadUrl": asked["url"], "status": {"upload_status": "done"}}
+    assert api.get("/attachment", params={**asked, "url": "s3://b/k"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("content_type", "disposition"),
+    [
+        ("image/png", "inline"),
+        ("text/plain; charset=utf-8", "inline"),
+        ("image/svg+xml", "attachment"),
+        ("text/html", "attachment"),
+        ("application/pdf", "attachment"),
+        ("application/xhtml+xml", "attachment"),
+        ("text/javascript", "attachment"),
+    ],
+)
+def test_a_stored_file_runs_nothing_in_a_browser(api, content_type, disposition):
+    file = {**FILE, "content_type": content_type, "filename": 'a"\r\nX: y.html'}
+    put(api.post("/attachment", file).json()["signedUrl"], b"<script>alert(1)</script>")
+    link = api.get("/attachment", params={"key": "k-1"}).json()["downloadUrl"]
+    page = f"{api.server.url}/ui/file?key=k-1"
+    for answer in (requests.get(link, timeout=10), requests.get(page, timeout=10)):
+        assert answer.headers["content-disposition"].startswith(f"{disposition};")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert "x" not in answer.headers
+
+
+def test_the_pages_read_attachments_and_no_other_uploads(api):
+    place = api.post("/logs3/overflow", {"rows": []}).json()
+    put(place["signedUrl"], b"{}")
+    key = {"key": place["key"]}
+    assert api.get("/ui/attachment", params=key).json() == {"upload_status": "missing"}
+    assert api.get("/ui/file", params=key).status_code == 404

@@ -28,6 +28,8 @@ _INPUT_KEYS = (
     "user",
 )
 _JAVASCRIPT_FRAMES = re.compile(r"\n\s+at ")
+_REFERENCES = frozenset({"braintrust_attachment", "external_attachment", "inline_attachment"})
+_IMAGE_KEYS = frozenset({"image_url", "inlineData", "inline_data"})
 _PAIR_ROLES = ("system", "user", "human", "assistant", "ai")
 _OUTPUT_KEYS = (
     "answer",
@@ -141,6 +143,8 @@ def _of_object(
     message = _message(value)
     if message is not None:
         return _of_message(message, depth=depth)
+    if value.get("type") in _REFERENCES:
+        return f"[{value.get('filename') or 'file'}]"
     for key in keys:
         text = _said(value.get(key), roles=roles, keys=keys, depth=depth + 1)
         if text:
@@ -209,6 +213,8 @@ def _of_part(part: Mapping[str, Any], *, depth: int) -> str:
     if isinstance(function, Mapping):
         return _call(function)
     kind = str(part.get("type", ""))
+    if kind in _REFERENCES:
+        return f"[{part.get('filename') or 'file'}]"
     if kind in ("tool_use", "tool_call"):
         return _call(part)
     if kind in ("thinking", "reasoning", "redacted_thinking"):
@@ -216,8 +222,10 @@ def _of_part(part: Mapping[str, Any], *, depth: int) -> str:
     for key in ("text", "content", "refusal"):
         if isinstance(part.get(key), (str, list)):
             return _of_content(part[key], depth=depth + 1)
-    if "image" in kind or "inlineData" in part or "inline_data" in part:
+    if "image" in kind or not _IMAGE_KEYS.isdisjoint(part):
         return "[image]"
+    if not kind and "file" in part:
+        return "[file]"
     if kind in ("file", "input_file", "document", "input_audio", "audio"):
         return f"[{kind.removeprefix('input_')}]"
     return ""

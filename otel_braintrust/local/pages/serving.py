@@ -14,7 +14,9 @@ from otel_braintrust.local.cursors import CursorError
 from otel_braintrust.local.pages import traces
 from otel_braintrust.local.pages.responses import JsonResponse, StaticAssets, document, problem
 from otel_braintrust.local.projects import Project
+from otel_braintrust.local.routes.attachments import content_answer
 from otel_braintrust.local.store import Store
+from otel_braintrust.local.uploads import ATTACHMENT
 
 
 def _logs_path(store: Store, project_name: str) -> str:
@@ -104,6 +106,31 @@ def pulse_json(request: Request) -> Response:
     return JsonResponse(traces.sign_of_life(store_of(request), project))
 
 
+def attachment_json(request: Request) -> Response:
+    """`/ui/attachment?key=`: what an attachment is, and how its upload stands."""
+    key = request.query_params.get("key", "")
+    upload = store_of(request).uploads.get(key, with_content=False)
+    if upload is None or upload.kind != ATTACHMENT:
+        # The row is there before the file, as a rule: this is no error, the page asks again.
+        return JsonResponse({"upload_status": "missing"})
+    return JsonResponse(
+        {
+            **upload.upload_status,
+            "content_type": upload.content_type,
+            "filename": upload.filename,
+            "bytes": upload.size_bytes,
+        }
+    )
+
+
+def file(request: Request) -> Response:
+    """`/ui/file?key=`: the bytes of an attachment, for the pages, which show every row."""
+    upload = store_of(request).uploads.get(request.query_params.get("key", ""))
+    if upload is None or upload.kind != ATTACHMENT or upload.content is None:
+        return problem("This file has not arrived.", 404)
+    return content_answer(upload)
+
+
 routes: list[BaseRoute] = [
     Route("/", home),
     Route("/app/{org}/p/{project:path}/logs", logs),
@@ -112,5 +139,7 @@ routes: list[BaseRoute] = [
     Route("/ui/trace", outline_json),
     Route("/ui/row", row_json),
     Route("/ui/pulse", pulse_json),
+    Route("/ui/attachment", attachment_json),
+    Route("/ui/file", file),
     Mount("/ui/static", StaticAssets()),
 ]

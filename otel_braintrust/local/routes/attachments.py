@@ -18,6 +18,19 @@ from otel_braintrust.local.routes.login import base_url
 from otel_braintrust.local.uploads import ATTACHMENT, Upload
 
 UPLOAD_STATUSES = ("uploading", "done", "error")
+# What a browser may show by itself, for nothing in it can run; all else it may only save.
+SHOWN_TYPES = frozenset(
+    {
+        *(f"image/{name}" for name in ("png", "jpeg", "gif", "webp", "avif", "bmp")),
+        *(
+            f"audio/{name}"
+            for name in ("mpeg", "wav", "x-wav", "ogg", "mp4", "webm", "flac", "aac")
+        ),
+        *(f"video/{name}" for name in ("mp4", "webm", "ogg")),
+        "text/plain",
+        "application/json",
+    }
+)
 
 
 async def announce(request: Request) -> Response:
@@ -42,19 +55,30 @@ async def note_status(request: Request) -> Response:
     wanted = status.get("upload_status") if isinstance(status, dict) else None
     if wanted not in UPLOAD_STATUSES:
         raise HTTPException(400, f"status.upload_status: one of {', '.join(UPLOAD_STATUSES)}")
-    if not await run_in_threadpool(store_of(request).uploads.set_status, key, wanted):
+    error = status.get("error_message") if isinstance(status, dict) else None
+    noted = error if isinstance(error, str) else None
+    if not await run_in_threadpool(store_of(request).uploads.set_status, key, wanted, noted):
         raise HTTPException(404, f"key: no attachment was announced under {key!r}")
     return JSONAnswer({"key": key, "status": status})
 
 
 async def locate(request: Request) -> Response:
-    """`GET /attachment?key=...`: a link to read an attachment, and how its upload stands."""
+    """`GET /attachment?key=...`: a link to read an attachment, and how its upload stands.
+
+    With `url` an external one, which this server leaves where it is.
+    """
+    address = optional_text(request.query_params, "url")
+    if address is not None:
+        if not address.startswith(("http://", "https://")):
+            raise HTTPException(400, "url: this server has no access to object stores")
+        return JSONAnswer({"downloadUrl": address, "status": {"upload_status": "done"}})
     key = optional_text(request.query_params, "key") or ""
-    upload = await run_in_threadpool(store_of(request).uploads.get, key)
+    uploads = store_of(request).uploads
+    upload = await run_in_threadpool(lambda: uploads.get(key, with_content=False))
     if upload is None or upload.kind != ATTACHMENT:
         raise HTTPException(404, f"key: no attachment was announced under {key!r}")
-    status = {"upload_status": upload.status}
-    return JSONAnswer({"downloadUrl": _link(request, key, "GET"), "status": status})
+    link = _link(request, key, "GET")
+    return JSONAnswer({"downloadUrl": link, "status": upload.upload_status})
 
 
 async def put(request: Request) -> Response:
@@ -76,14 +100,20 @@ async def read(request: Request) -> Response:
 
 
 def content_answer(upload: Upload) -> Response:
-    """A file's bytes, so that a browser shows them and never runs them."""
-    name = quote(upload.filename or "file")
+    """A file's bytes, so that a browser shows or saves them and never runs them."""
+    name = quote(upload.filename or "file", safe="")
+    content_type = _header_safe(upload.content_type)
+    is_shown = content_type.partition(";")[0].strip().lower() in SHOWN_TYPES
     return Response(
         upload.content,
         headers={
-            "Content-Type": _header_safe(upload.content_type),
-            "Content-Disposition": f"inline; filename*=UTF-8''{name}",
+            "Content-Type": content_type,
+            "Content-Disposition": (
+                f"{'inline' if is_shown else 'attachment'}; filename*=UTF-8''{name}"
+            ),
             "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         },
     )

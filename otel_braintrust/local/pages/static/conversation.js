@@ -5,14 +5,13 @@ import { count, plural } from "./format.js";
 import { shape, typeIcon } from "./icons.js";
 import { jsonTree } from "./json.js";
 import { markdown } from "./markdown.js";
+import { medium } from "./media.js";
 import { parsed } from "./messages.js";
 
 const LONG_TEXT = 6_000;
 const SHOWN_TEXT = 3_000;
 const MANY_TURNS = 16;
 const LAST_TURNS = 8;
-// Only bitmaps that browsers draw without running anything.
-const BITMAP = /^data:image\/(png|jpe?g|gif|webp|avif|bmp)(;[\w=.-]+)*;base64,[\w+/=\s-]*$/i;
 
 /** Draw turns; of a long conversation the first and the last, the rest at a click. */
 export function conversation(turns, view) {
@@ -43,8 +42,8 @@ const PARTS = {
   refusal: (part, view) => el("div", { className: "refusal" }, el("span", { className: "caption" }, "Refused"), prose(part.text, view)),
   call: drawCall,
   result: (part, view) => el("div", { className: "call" }, callHead(part.name ?? "result", part.id), resultOf(part.content, view)),
-  image: drawImage,
-  file: drawFile,
+  image: medium,
+  file: medium,
   json: (part) => jsonTree(part.value),
 };
 
@@ -90,28 +89,4 @@ function resultOf(content, view) {
   const inner = Array.isArray(value) && value.length && value.every((part) => part?.type === "text" && typeof part.text === "string") ? value.map((part) => part.text).join("\n") : value;
   const shown = inner === null || inner === "" ? el("span", { className: "nothing" }, "(empty)") : typeof inner === "object" ? jsonTree(inner) : prose(String(inner), view);
   return el("div", { className: "result" }, el("span", { className: "caption" }, "Result"), shown);
-}
-
-function drawImage(part) {
-  const { address } = part;
-  if (typeof address === "string" && BITMAP.test(address)) {
-    return el("img", { className: "picture", src: address, alt: part.name ?? "Image in the message" });
-  }
-  return medium("image", part, address && !address.startsWith("data:") ? "not fetched" : "");
-}
-
-function drawFile(part) {
-  return medium("file", part, "");
-}
-
-/** A medium that is named, not shown: this page asks no other host for anything. */
-function medium(kind, { name, type, address }, note) {
-  const data = typeof address === "string" && address.startsWith("data:");
-  const where = data ? `${address.slice(5, address.indexOf(",") > 0 ? Math.min(address.indexOf(","), 60) : 60)} · ${count(address.length)} characters` : address;
-  return el(
-    "div",
-    { className: "medium" },
-    el("span", { className: "caption" }, [kind, name, type, note].filter(Boolean).join(" · ")),
-    where && el("span", { className: "mono" }, String(where).slice(0, 2000)),
-  );
 }

@@ -1,6 +1,7 @@
 // JSON as a tree: highlighted, folded where it is long, and built only as far as it has been opened.
 import { el } from "./dom.js";
 import { count } from "./format.js";
+import { isReference, isShowable, medium } from "./media.js";
 
 const OPEN_LINES = 24;
 const PAGE = 100;
@@ -10,7 +11,8 @@ const PREVIEW = 60;
 /** A value as a tree. Small objects are open, large ones open at the top only. */
 export function jsonTree(value) {
   const tree = el("div", { className: "json" });
-  if (value === null || typeof value !== "object") tree.append(scalar(value));
+  if (isReference(value)) tree.append(medium(value));
+  else if (value === null || typeof value !== "object") tree.append(scalar(value));
   else {
     tree.append(...entriesOf(value, size(value, OPEN_LINES) < OPEN_LINES));
     tree.classList.toggle("flat", !tree.querySelector(":scope > details"));
@@ -35,6 +37,7 @@ function pageOf(value, keys, from, isOpen) {
 
 function entry(key, value, isOpen) {
   const name = el("span", { className: "key" }, key);
+  if (isReference(value)) return el("div", { className: "entry leaf" }, name, medium(value));
   if (value === null || typeof value !== "object" || !Object.keys(value).length) {
     const shown = value !== null && typeof value === "object" ? entriesOf(value) : [scalar(value)];
     return el("div", { className: "entry leaf" }, name, el("span", { className: "value" }, shown));
@@ -60,6 +63,7 @@ function scalar(value) {
     const kind = typeof value === "number" ? "number" : "literal";
     return el("span", { className: kind }, value === undefined ? "" : String(value));
   }
+  if (isShowable(value)) return medium({ kind: "image", name: null, type: null, address: value });
   if (value.length <= LONG_TEXT) return el("span", { className: "string" }, value || "\"\"");
   const text = el("span", { className: "string" }, `${value.slice(0, LONG_TEXT)}…`);
   const more = el("button", { className: "more", type: "button" }, `all ${count(value.length)} characters`);

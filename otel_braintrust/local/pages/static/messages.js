@@ -1,6 +1,8 @@
 // Finding the conversation in a value: chat messages, choices, items of the Responses API, and the native
 // shapes of Anthropic and Google all become turns of the same few parts.
 
+import { fromReference, isReference } from "./media.js";
+
 const ROLES = new Map(Object.entries({ human: "user", ai: "assistant", model: "assistant", developer: "system" }));
 const REASONING = new Set(["thinking", "reasoning", "redacted_thinking"]);
 const CALLS = new Set(["tool_use", "tool_call", "function_call", "server_tool_use"]);
@@ -124,16 +126,18 @@ function mediaOf(part) {
   if (image !== undefined) return mediaFrom("image", isObject(image) ? image.url : image);
   const inline = part.inlineData ?? part.inline_data;
   if (isObject(inline)) return fromBase64(inline.mimeType ?? inline.mime_type, inline.data);
+  if (isReference(part.source)) return fromReference(part.source);
   if (isObject(part.source)) {
     if (part.source.type === "base64") return fromBase64(part.source.media_type, part.source.data);
     return mediaFrom(part.type === "image" ? "image" : "file", part.source.url ?? part.source);
   }
   if (part.type === "image") return mediaFrom("image", part.image ?? part.url ?? part.data);
-  if (isObject(part.file)) return { ...mediaFrom("file", part.file.file_data ?? part.file.file_id), name: part.file.filename ?? null };
-  if (isObject(part.input_audio)) return mediaFrom("file", part.input_audio.data);
-  if (["braintrust_attachment", "external_attachment", "inline_attachment"].includes(part.type)) {
-    return mediaFrom(String(part.content_type).startsWith("image/") ? "image" : "file", part);
+  if (isObject(part.file)) {
+    const file = mediaFrom("file", part.file.file_data ?? part.file.file_id);
+    return { ...file, name: part.file.filename ?? file.name };
   }
+  if (isObject(part.input_audio)) return mediaFrom("file", part.input_audio.data);
+  if (isReference(part)) return fromReference(part);
   return null;
 }
 
@@ -144,6 +148,7 @@ function fromBase64(type, data) {
 
 /** A medium by its address: data is held, another address is only named, an attachment is described. */
 function mediaFrom(kind, source) {
+  if (isReference(source)) return fromReference(source);
   if (isObject(source)) {
     return { kind, name: source.filename ?? null, type: source.content_type ?? null, address: source.src ?? source.url ?? null };
   }
