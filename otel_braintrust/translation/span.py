@@ -116,8 +116,8 @@ class OtlpSpan:
     status_description: str | None = None
     scope_name: str = ""
     scope_version: str | None = None
-    scope_attributes: Mapping[str, Any] = field(default_factory=dict)
-    resource: Mapping[str, Any] = field(default_factory=dict)
+    scope_attributes: Mapping[str, Any] = field(default_factory=lambda: NO_MAPPING)
+    resource: Mapping[str, Any] = field(default_factory=lambda: NO_MAPPING)
     trace_state: str | None = None
     dropped_attributes: int = 0
     dropped_events: int = 0
