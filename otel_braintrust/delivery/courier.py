@@ -188,6 +188,7 @@ class Courier:
         self._worker.join(end - time.monotonic())
         self._inbox.close()
         self._abort()
+        self._settlement.hurry(deadline)
         if self.uploads is not None:
             self.uploads.stop(deadline)
         self._save(deadline)

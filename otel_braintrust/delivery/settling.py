@@ -55,6 +55,11 @@ class Settlement:
         """Whether rows that cannot be delivered are kept somewhere."""
         return self.spool is not None or self._lost_payloads is not None
 
+    def hurry(self, deadline: float) -> None:
+        """Wait for the disk no longer than until a moment on ``time.monotonic()``."""
+        if self.spool is not None:
+            self.spool.hurry(deadline)
+
     def sending(self, parcels: Sequence[Parcel]) -> None:
         """These rows go out now, together."""
         self._write(self._sent_payloads, parcels, "BRAINTRUST_ALL_PUBLISH_PAYLOADS_DIR")

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from otel_braintrust.delivery.spool import FILE_NAME, LEASE_S, Spool, SpoolError
+from otel_braintrust.delivery.owners import LEASE_S
+from otel_braintrust.delivery.spool import FILE_NAME, Spool, SpoolError
 from tests.scripted_server import Answer, ScriptedServer
 
 from .conftest import KEY, Application
