@@ -159,3 +159,77 @@ def test_odd_values_as_the_sdk_serialises_them_are_stored(api, run_sdk):
     assert event["input"] == {"nan": "NaN", "1": "key", "when": "2026-01-01"}
     assert event["output"] == "lone \ufffd surrogate"
     assert event["metadata"]["big"] == pytest.approx(2**70)
+
+
+def test_attachments_are_uploaded_and_read_back(api, run_sdk):
+    content = run_sdk("""
+        import braintrust
+        from braintrust.logger import ReadonlyAttachment
+
+        logger = braintrust.init_logger(project="sdk")
+        picture = braintrust.Attachment(
+            data=bytes(range(256)), filename="p.png", content_type="image/png"
+        )
+        external = braintrust.ExternalAttachment(
+            url="s3://bucket/scan.pdf", filename="scan.pdf", content_type="application/pdf"
+        )
+        missing = braintrust.Attachment(
+            data="/nowhere/at/all.txt", filename="all.txt", content_type="text/plain"
+        )
+        data = braintrust.JSONAttachment({"a": [1, 2]})
+        with logger.start_span(name="look") as span:
+            span.log(input={"deep": [{"picture": picture}], "scan": external}, output=data,
+                     metadata={"missing": missing})
+        try:
+            logger.flush()
+        except RuntimeError as error:  # the SDK's own flush raises what became of the last one
+            assert "No such file" in str(error)
+        print(ReadonlyAttachment(picture.reference).data.hex())
+    """)
+    assert content == bytes(range(256)).hex()
+    row = by_name(api, "sdk")["look"]
+    assert row["input"]["scan"] == {
+        "type": "external_attachment",
+        "filename": "scan.pdf",
+        "content_type": "application/pdf",
+        "url": "s3://bucket/scan.pdf",
+    }
+    picture = row["input"]["deep"][0]["picture"]
+    assert picture["type"] == "braintrust_attachment"
+    status = {}
+    for reference in (picture, row["output"], row["metadata"]["missing"]):
+        found = api.get("/attachment", params={"key": reference["key"]}).json()
+        status[reference["filename"]] = found["status"]
+    assert status["p.png"] == status["data.json"] == {"upload_status": "done"}
+    assert status["all.txt"]["upload_status"] == "error"
+    assert "No such file" in status["all.txt"]["error_message"]
+
+
+def test_the_official_sdk_reads_our_attachments_and_our_client_reads_its(
+    api, run_sdk, local_braintrust
+):
+    from otel_braintrust import Attachment, BraintrustClient
+
+    with BraintrustClient(
+        api_key=local_braintrust.api_key, api_url=local_braintrust.url, app_url=local_braintrust.url
+    ) as client:
+        ours = Attachment(b"\x00\xffours", "ours.bin")
+        client.insert(api.project, [{"id": "r1", "input": {"file": ours}}])
+        stored = api.row("r1")["input"]["file"]
+        assert stored == ours.reference
+        said = run_sdk(f"""
+            import braintrust
+            from braintrust.logger import ReadonlyAttachment
+
+            logger = braintrust.init_logger(project="sdk")
+            print(ReadonlyAttachment({stored!r}).data.hex())
+            with logger.start_span(name="theirs") as span:
+                span.log(output=braintrust.Attachment(
+                    data=b"theirs", filename="t.txt", content_type="text/plain"))
+            logger.flush()
+            print(ReadonlyAttachment({stored!r}).data.hex())
+        """)
+        assert bytes.fromhex(said) == b"\x00\xffours"
+        theirs = client.attachment(by_name(api, "sdk")["theirs"]["output"])
+        assert theirs.data == b"theirs"
+        assert (theirs.filename, theirs.content_type) == ("t.txt", "text/plain")
