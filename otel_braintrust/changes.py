@@ -8,16 +8,20 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.followers import Change, Followers
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
-from otel_braintrust.enclosing import Redact, files_of
+from otel_braintrust.enclosing import files_of
 from otel_braintrust.equipment import new_followers, new_redaction, new_uploads
-from otel_braintrust.living import latest_processor
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.undelivered import Undelivered
+
+if TYPE_CHECKING:
+    from otel_braintrust.processor import BraintrustSpanProcessor
+    from otel_braintrust.redaction import Redaction
 
 logger = logging.getLogger("otel_braintrust")
 
@@ -27,27 +31,33 @@ _uploads_of_settings: Uploads | None = None
 _has_told_of_no_key = False
 
 
-def send(changes: list[Change], files: Mapping[str, Attachment] | None = None) -> None:
+def send(
+    changes: list[Change],
+    files: Mapping[str, Attachment] | None = None,
+    processor: BraintrustSpanProcessor | None = None,
+) -> None:
     """Send changes in the background, each after its row.
 
     Args:
         changes: The changes.
         files: The attachments that they refer to, by key.
+        processor: Who sends them; None: the settings say where to.
     """
-    followers = _followers()
+    followers = _followers(processor)
     if followers is None:
         return
     if files:
-        uploads, redact = _uploads()
+        uploads, redact = _uploads(processor)
         if uploads is not None:
             kept = files_of([change.row for change in changes], files, redact)
             uploads.send(uploads.enclose(kept))
     followers.add(changes)
 
 
-def _uploads() -> tuple[Uploads | None, Redact | None]:
+def _uploads(
+    processor: BraintrustSpanProcessor | None,
+) -> tuple[Uploads | None, Redaction | None]:
     """Who uploads what changes refer to, and what masks it."""
-    processor = latest_processor()
     if processor is not None:
         return processor.uploads, new_redaction(processor.settings, Troubles())
     settings = Settings.resolve()
@@ -67,9 +77,8 @@ def _new_uploads(settings: Settings, api_key: str) -> Uploads:
     return uploads
 
 
-def _followers() -> Followers | None:
-    """Who sends: the processor configured last; where none is, the settings say where to."""
-    processor = latest_processor()
+def _followers(processor: BraintrustSpanProcessor | None) -> Followers | None:
+    """Who sends: a processor; where none is configured, the settings say where to."""
     if processor is not None:
         return processor.followers
     global _followers_of_settings

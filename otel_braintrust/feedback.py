@@ -86,7 +86,7 @@ def log_feedback(
             }
         )
     row.keep_trace()
-    send([Change(each, row.row_id, row.destination) for each in rows], files)
+    send([Change(each, row.row_id, row.destination) for each in rows], files, row.processor)
 
 
 def update_span(
@@ -138,7 +138,7 @@ def update_ended(span: Span, given: Mapping[str, Any]) -> None:
 
 def _send_update(row: Target, given: Mapping[str, Any]) -> None:
     update, files = _update_row(row, given)
-    send([Change(update, row.row_id, row.destination)], files)
+    send([Change(update, row.row_id, row.destination)], files, row.processor)
 
 
 def _update_row(

@@ -27,23 +27,23 @@ class Guest(SpanProcessor):
     """
 
     def __init__(self, host: SpanProcessor) -> None:
-        self._host = host
+        self.host = host
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Hand on."""
-        self._host.on_start(span, parent_context)
+        self.host.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand on."""
-        self._host.on_end(span)
+        self.host.on_end(span)
 
     def shutdown(self) -> None:
         """Flush; the host goes on working for its own provider."""
-        self._host.force_flush()
+        self.host.force_flush()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Hand on."""
-        return self._host.force_flush(timeout_millis)
+        return self.host.force_flush(timeout_millis)
 
 
 def follow(host: SpanProcessor) -> None:

@@ -12,7 +12,8 @@ from opentelemetry.trace import Span
 
 from otel_braintrust.delivery.destinations import Destination, parse_parent
 from otel_braintrust.living import latest_processor
-from otel_braintrust.propagation import PROPAGATED_KEY, destination_of
+from otel_braintrust.places import row_destination_of
+from otel_braintrust.propagation import PROPAGATED_KEY
 from otel_braintrust.settings import Settings
 from otel_braintrust.slugs import Slug, decode_slug, encode_slug
 
@@ -55,7 +56,7 @@ def slug_of(span: Span | None = None) -> Slug | None:
     if not ids.is_valid:
         return None
     context = getattr(span, "base_context", None) or otel_context.get_current()
-    destination = destination_of(target, context) or Settings.resolve().destination
+    destination = row_destination_of(target, context) or Settings.resolve().destination
     span_id = format(ids.span_id, "016x")
     propagated = otel_context.get_value(PROPAGATED_KEY, context)
     return Slug(

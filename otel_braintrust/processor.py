@@ -291,6 +291,23 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._intake.read()
         return self._desk.roots.add_tags(span_id, tags, also_itself=also_itself)
 
+    def route_of(self, span: Any) -> str | bool | None:
+        """What the option ``route`` said of a span or those above it; None: nothing.
+
+        Args:
+            span: A span that this processor heard of.
+        """
+        return self._surroundings.route_of(span)
+
+    def awaits(self, row_id: str) -> bool:
+        """Tell whether a row of a span of this process is still to come.
+
+        Args:
+            row_id: The row's id.
+        """
+        self._intake.read()
+        return self._undelivered.is_waiting(row_id)
+
     def keep_trace(self, trace_id: int) -> None:
         """Have tail sampling keep a trace, for instance because there is feedback to it.
 

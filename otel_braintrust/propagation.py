@@ -28,12 +28,11 @@ from opentelemetry.trace import (
 )
 
 from otel_braintrust import w3c
-from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
-from otel_braintrust.living import latest_processor
-from otel_braintrust.routing import PARENT_KEY, baggage_parent, is_container
+from otel_braintrust.delivery.destinations import parse_parent
+from otel_braintrust.places import CONTAINER_KINDS, container_of
+from otel_braintrust.routing import PARENT_KEY, is_container
 from otel_braintrust.slugs import Slug, decode_slug
 
-CONTAINER_KINDS = ("project_id", "project_name", "experiment_id")
 # What came in, so that it can go out again byte for byte.
 INBOUND_KEY = otel_context.create_key("braintrust-inbound")
 PROPAGATED_KEY = otel_context.create_key("braintrust-propagated")
@@ -175,37 +174,6 @@ def context_beneath(parent: Span | SpanContext | Context | str) -> Context:
         return _context_named(parent) if parent.strip() else otel_context.get_current()
     base = getattr(parent, "base_context", None)
     return set_span_in_context(getattr(parent, "wrapped", parent), base)
-
-
-def destination_of(span: Span, context: Context | None = None) -> Destination | None:
-    """Where a span's row goes, as far as it is known here."""
-    attributes = getattr(span, "attributes", None) or {}
-    candidates = (
-        attributes.get(PARENT_KEY),
-        otel_context.get_value(PARENT_KEY, context),
-        baggage_parent(context),
-    )
-    for text in candidates:
-        if isinstance(text, str) and text.strip():
-            try:
-                return parse_parent(text)
-            except ParentError:
-                continue
-    return default_destination()
-
-
-def default_destination() -> Destination | None:
-    """Where the spans go that say nothing themselves; None while nothing is configured."""
-    processor = latest_processor()
-    return processor.settings.destination if processor is not None else None
-
-
-def container_of(span: Span, context: Context | None = None) -> str | None:
-    """Where a span's row goes, as ``braintrust.parent`` says it between services."""
-    destination = destination_of(span, context)
-    if destination is None or destination.kind not in CONTAINER_KINDS:
-        return None
-    return str(destination)
 
 
 def _context_named(parent: str) -> Context:

@@ -28,6 +28,13 @@ class Surroundings:
     def __init__(self, route: Route | None, on_failure: Callable[[Exception], object]) -> None:
         self._route = route
         self._on_failure = on_failure
+        self._mark = f"_otel_braintrust_route_{id(self)}"
+
+    def route_of(self, span: Any) -> str | bool | None:
+        """What the application's function said of a span, or of those above it."""
+        marks = getattr(getattr(span, "wrapped", span), "__dict__", {})
+        answer: str | bool | None = marks.get(self._mark)
+        return answer
 
     def write(
         self, span: Any, parent_context: Context | None
@@ -58,8 +65,10 @@ class Surroundings:
         answer: str | bool | None = None
         if self._route is not None and said is None:
             answer = routed(self._route, span, self._on_failure)
-        elif said is None:
+        if said is None and answer is None:
             said = inherited_parent(context)
+        if self._route is not None and said is None:
+            answer = self._marked(span, answer, context.get(SPAN_KEY))
         before = dict(span.attributes or {})
         if said is not None and PARENT_KEY not in before and span.is_recording():
             span.set_attribute(PARENT_KEY, said)
@@ -69,3 +78,12 @@ class Surroundings:
         after = span.attributes or {}
         written = {key: value for key, value in after.items() if before.get(key) != value}
         return written or None, answer
+
+    def _marked(self, span: Any, answer: str | bool | None, above: Any) -> str | bool | None:
+        """The answer for a span, else its parent's; noted on the span for those who ask later."""
+        if answer is None and above is not None:
+            answer = self.route_of(above)
+        marks = getattr(span, "__dict__", None)
+        if answer is not None and marks is not None:
+            marks[self._mark] = answer
+        return answer

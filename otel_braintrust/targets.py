@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from otel_braintrust.delivery.destinations import Destination, parse_parent
 from otel_braintrust.links import destination_named, slug_of
-from otel_braintrust.living import living_processors
-from otel_braintrust.propagation import default_destination
+from otel_braintrust.living import latest_processor, living_processors, processor_of
+from otel_braintrust.places import default_destination
 from otel_braintrust.settings import Settings
 from otel_braintrust.slugs import Slug, decode_slug
+
+if TYPE_CHECKING:  # only a type
+    from otel_braintrust.processor import BraintrustSpanProcessor
 
 SPAN_ID_DIGITS = 16
 HEX_DIGITS = frozenset("0123456789abcdef")
@@ -26,6 +31,8 @@ class Target:
     Attributes:
         row_id: Its id; empty where there is none.
         slug: What its slug says; None for a mere id.
+        destination: Where it is.
+        processor: Who sends what is said of it; None where nothing is configured.
 
     Raises:
         ValueError: The slug names no span.
@@ -34,6 +41,7 @@ class Target:
 
     def __init__(self, target: Span | str | None, parent: str | None) -> None:
         self.slug: Slug | None = None
+        self.processor: BraintrustSpanProcessor | None = None
         if isinstance(target, str):
             self._read(target)
         else:
@@ -45,6 +53,10 @@ class Target:
             if not self.row_id:
                 return
         self.destination = self._destination(parent)
+        if isinstance(target, str):
+            self.processor = _processor_for(self.row_id, self.destination)
+        else:
+            self.processor = processor_of(trace.get_current_span() if target is None else target)
 
     def _read(self, text: str) -> None:
         if not text.strip():
@@ -81,3 +93,11 @@ class Target:
                 processor.keep_trace(trace_id)
             elif len(self.row_id) == SPAN_ID_DIGITS and not set(self.row_id) - HEX_DIGITS:
                 processor.keep_span(int(self.row_id, 16))
+
+
+def _processor_for(row_id: str, destination: Destination) -> BraintrustSpanProcessor | None:
+    """The processor that has the row still to send, else one that sends there, else the latest."""
+    living = list(living_processors())
+    awaiting = (each for each in living if each.awaits(row_id))
+    sending_there = (each for each in living if each.settings.destination == destination)
+    return next(awaiting, None) or next(sending_there, None) or latest_processor()

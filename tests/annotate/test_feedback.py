@@ -95,7 +95,7 @@ def test_feedback_from_a_process_that_makes_no_spans(
     process.rows()
     trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]
     monkeypatch.setattr(changes_module, "_followers_of_settings", None)
-    monkeypatch.setattr(changes_module, "latest_processor", lambda: None)
+    monkeypatch.setattr("otel_braintrust.targets.latest_processor", lambda: None)
     monkeypatch.setenv("BRAINTRUST_API_KEY", local_braintrust.api_key)
     monkeypatch.setenv("BRAINTRUST_API_URL", local_braintrust.url)
     monkeypatch.setenv("BRAINTRUST_APP_URL", local_braintrust.url)
