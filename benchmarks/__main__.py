@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.application import decorator, hooks
+from benchmarks.exporting import content, export, messages, wire
+from benchmarks.processes import imports, memory
 from benchmarks.receiver import Receiver
-from benchmarks.suite import TABLES, Bench
+from benchmarks.suite import Bench
+from benchmarks.tables import Table
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PEERS = (
@@ -23,6 +27,16 @@ PEERS = (
     "braintrust",
     "orjson",
 )
+TABLES: Mapping[str, Callable[[Bench], Iterator[Table]]] = {
+    "export": export,
+    "hooks": hooks,
+    "decorator": decorator,
+    "wire": wire,
+    "memory": memory,
+    "imports": imports,
+    "content": content,
+    "messages": messages,
+}
 INTRODUCTION = """# What it costs
 
 Made by `python -m benchmarks`, which measures everything in one run, each peer in a process of its
@@ -35,14 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print; without ``--only`` and ``--quick`` also write RESULTS.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few spans: does it run at all")
-    parser.add_argument("--only", choices=sorted(TABLES), action="append", help="one table")
+    parser.add_argument(
+        "--only", choices=sorted(TABLES), action="append", help="only this (again for more)"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="how often each is measured")
     options = parser.parse_args(arguments)
     rounds, share = (1, 0.05) if options.quick else (options.rounds, 1.0)
     parts = [f"{INTRODUCTION}\n{_environment(rounds)}"]
     print(parts[0])
-    with Receiver() as receiver:
-        bench = Bench(receiver, rounds=rounds, share=share)
+    with Receiver() as receiver, Bench(receiver, rounds=rounds, share=share) as bench:
         for name in options.only or TABLES:
             for table in TABLES[name](bench):
                 parts.append(table.markdown())

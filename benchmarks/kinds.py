@@ -84,14 +84,33 @@ KINDS: Mapping[str, Callable[[int], Trace]] = {
 }
 
 
-def chat_of(content_bytes: int) -> Callable[[int], Trace]:
-    """Model calls alone, with so much text in their question."""
+def kind_of(name: str) -> Callable[[int], Trace]:
+    """What makes the traces of a kind, or of a size: ``content 1000000``, ``messages 200``.
 
-    def make(number: int) -> Trace:
-        question = f"{number} ".ljust(content_bytes, "What is the weather in Lisbon? ")
-        return Trace(_chat(number, 0, question=question[:content_bytes]), ())
+    Args:
+        name: One of :data:`KINDS`; or ``content`` with a number of bytes, ``messages`` or ``flat``
+            with a number of messages, for one model call alone.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    what, size = name.split()
+    make = {"content": _one_of_content, "messages": _one_of_messages, "flat": _one_flat}[what]
+    return lambda number: Trace(make(number, int(size)), ())
 
-    return make
+
+def _one_of_content(number: int, content_bytes: int) -> Work:
+    text = "What is the weather in Lisbon, and when does the next train leave? "
+    question = f"{number} " + text * (content_bytes // len(text) + 1)
+    return _chat(number, 0, question=question[:content_bytes])
+
+
+def _one_of_messages(number: int, messages: int) -> Work:
+    asked = [_message(turn["role"], turn["content"]) for turn in _turns(number, 0, messages)]
+    return _chat(number, 0, asked=asked)
+
+
+def _one_flat(number: int, messages: int) -> Work:
+    return _flat(number, 0, messages)
 
 
 def _own(name: str, number: int) -> Work:
@@ -119,10 +138,15 @@ def _agent(number: int, *, with_tools: bool = False) -> Work:
 
 
 def _chat(
-    number: int, step: int, *, question: str = "", said: list[dict[str, Any]] | None = None
+    number: int,
+    step: int,
+    *,
+    question: str = "",
+    asked: list[dict[str, Any]] | None = None,
+    said: list[dict[str, Any]] | None = None,
 ) -> Work:
     question = question or f"{step}. " + QUESTION.format(number=number)
-    asked = [_message("system", SYSTEM), _message("user", question)]
+    asked = asked or [_message("system", SYSTEM), _message("user", question)]
     said = said or [
         {**_message("assistant", ANSWER.format(number=number)), "finish_reason": "stop"}
     ]
@@ -161,11 +185,7 @@ def _native_chat(number: int, step: int, asked: Any, said: Any) -> dict[str, Any
 
 
 def _flat(number: int, step: int, count: int) -> Work:
-    roles = ("user", "assistant")
-    messages = [
-        {"role": roles[place % 2], "content": f"{number}.{step}.{place} How late is the train?"}
-        for place in range(count)
-    ]
+    messages = _turns(number, step, count)
     attributes: dict[str, Any] = {
         "openinference.span.kind": "LLM",
         "llm.model_name": "gpt-4o",
@@ -185,11 +205,6 @@ def _flat(number: int, step: int, count: int) -> Work:
     return Work("ChatCompletion", attributes, "openinference.instrumentation.openai", native)
 
 
-def flat_of(messages: int) -> Callable[[int], Trace]:
-    """OpenInference model calls alone, with so many messages."""
-    return lambda number: Trace(_flat(number, 0, messages), ())
-
-
 def _tool(number: int) -> Work:
     arguments, result = {"to": "LIS", "day": number}, {"seats": [f"{row}A" for row in range(20)]}
     attributes = {
@@ -205,6 +220,14 @@ def _tool(number: int) -> Work:
         attributes,
         native={"type": "tool", "input": arguments, "output": result},
     )
+
+
+def _turns(number: int, step: int, count: int) -> list[dict[str, str]]:
+    roles = ("user", "assistant")
+    return [
+        {"role": roles[place % 2], "content": f"{number}.{step}.{place} How late is the train?"}
+        for place in range(count)
+    ]
 
 
 def _definition(name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from benchmarks.kinds import Trace, Work
-from benchmarks.recordings import Recording, record
+from benchmarks.recordings import Recording, make, provider_with, record
 
 API_KEY = "sk-benchmark-1234567890"
 PROJECT = "benchmark"
@@ -32,11 +32,19 @@ class Peer(ABC):
 
     @abstractmethod
     def prepare(self, traces: Sequence[Trace]) -> Any:
-        """Make, unmeasured, what :meth:`send` takes."""
+        """Make, unmeasured, what :meth:`play` takes."""
 
     @abstractmethod
-    def send(self, prepared: Any) -> None:
-        """Send all of it, and return when it has arrived."""
+    def play(self, prepared: Any) -> None:
+        """Have it send all of it."""
+
+    @abstractmethod
+    def make(self, traces: Iterable[Trace]) -> None:
+        """Make spans as its users do, and have it send them."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Return when all has arrived."""
 
 
 class WithProcessor(Peer):
@@ -53,8 +61,15 @@ class WithProcessor(Peer):
     def prepare(self, traces: Sequence[Trace]) -> Recording:
         return record(traces)
 
-    def send(self, prepared: Recording) -> None:
+    def play(self, prepared: Recording) -> None:
         prepared.play(self.processor)
+
+    def make(self, traces: Iterable[Trace]) -> None:
+        provider = provider_with(self.processor)
+        for each in traces:
+            make(each, provider.get_tracer)
+
+    def flush(self) -> None:
         if not self.processor.force_flush():
             raise RuntimeError(f"{type(self).__name__} did not send all spans")
 
@@ -124,11 +139,16 @@ class Native(Peer):
     def prepare(self, traces: Sequence[Trace]) -> Sequence[Trace]:
         return traces
 
-    def send(self, prepared: Sequence[Trace]) -> None:
-        for each in prepared:
+    def play(self, prepared: Sequence[Trace]) -> None:
+        self.make(prepared)
+
+    def make(self, traces: Iterable[Trace]) -> None:
+        for each in traces:
             with self._start(self._logger, each.root) as root:
                 for child in each.children:
                     self._start(root, child).end()
+
+    def flush(self) -> None:
         self._logger.flush()
 
     @staticmethod
@@ -149,7 +169,13 @@ class Floor(Peer):
 
         return [translate(span) for span in record(traces).spans]
 
-    def send(self, prepared: list[dict[str, Any]]) -> None:
+    def make(self, traces: Iterable[Trace]) -> None:
+        self.play(self.prepare(list(traces)))
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def play(self, prepared: list[dict[str, Any]]) -> None:
         for first in range(0, len(prepared), ROWS_AT_ONCE):
             rows = prepared[first : first + ROWS_AT_ONCE]
             body = b'{"rows":[' + b",".join(map(orjson.dumps, rows)) + b'],"api_version":2}'

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 COUNTS_PATH = "/counts"
+# Until it is released a server on hold keeps every request with rows or spans waiting.
+HOLD_PATH = "/hold"
+RELEASE_PATH = "/release"
 # Where rows or spans come to; all else is login and look-ups.
 INGEST_PATHS = ("/logs3", "/v1/traces")
 
@@ -30,6 +33,8 @@ class _Counts:
         self.requests = 0
         self.body_bytes = 0
         self.header_bytes = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
 
 def _handler(counts: _Counts) -> type[BaseHTTPRequestHandler]:
@@ -40,6 +45,10 @@ def _handler(counts: _Counts) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1
 
         def do_GET(self) -> None:
+            if self.path == HOLD_PATH:
+                counts.may_answer.clear()
+            elif self.path == RELEASE_PATH:
+                counts.may_answer.set()
             told = {
                 "requests": counts.requests,
                 "body_bytes": counts.body_bytes,
@@ -55,6 +64,7 @@ def _handler(counts: _Counts) -> type[BaseHTTPRequestHandler]:
                     counts.requests += 1
                     counts.body_bytes += len(body)
                     counts.header_bytes += len(bytes(self.headers)) + len(self.requestline)
+                counts.may_answer.wait()
                 self._answer({"ids": [], "xact_id": "1"})
             elif self.path.endswith("/api/apikey/login"):
                 host = f"http://{self.headers['Host']}"
@@ -104,9 +114,7 @@ class Receiver:
 
     def counts(self) -> dict[str, int]:
         """What came so far: ``requests``, ``body_bytes`` and ``header_bytes``."""
-        with urllib.request.urlopen(self.url + COUNTS_PATH) as answer:
-            counts: dict[str, int] = json.load(answer)
-        return counts
+        return _ask(self.url + COUNTS_PATH)
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +126,22 @@ class Receiver:
         trace: TracebackType | None,
     ) -> None:
         self._process.communicate()  # closes its stdin, which ends it
+
+
+def hold(url: str) -> None:
+    """Have the server keep all requests with rows or spans waiting."""
+    _ask(url + HOLD_PATH)
+
+
+def release(url: str) -> None:
+    """Have the server answer again."""
+    _ask(url + RELEASE_PATH)
+
+
+def _ask(url: str) -> dict[str, int]:
+    with urllib.request.urlopen(url) as answer:
+        told: dict[str, int] = json.load(answer)
+    return told
 
 
 def main() -> None:

@@ -8,9 +8,18 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import (
+    ReadableSpan,
+    Span,
+    SpanLimits,
+    SpanProcessor,
+    TracerProvider,
+)
 
 from benchmarks.kinds import Trace, Work
+
+# The SDK's default, 128, cuts off what OpenInference writes of 60 messages.
+MAX_ATTRIBUTES = 1000
 
 
 @dataclass
@@ -54,11 +63,18 @@ def record(traces: Iterable[Trace]) -> Recording:
         traces: What to make.
     """
     recording = Recording()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(_Recorder(recording))
+    provider = provider_with(_Recorder(recording))
     for each in traces:
         make(each, provider.get_tracer)
     return recording
+
+
+def provider_with(processor: SpanProcessor) -> TracerProvider:
+    """A TracerProvider with one processor, whose spans may have many attributes."""
+    limits = SpanLimits(max_span_attributes=MAX_ATTRIBUTES)
+    provider = TracerProvider(shutdown_on_exit=False, span_limits=limits)
+    provider.add_span_processor(processor)
+    return provider
 
 
 def make(each: Trace, tracer_of: Callable[[str], trace.Tracer]) -> None:

@@ -1,25 +1,27 @@
-"""The tables, each measured in rounds in which the peers take turns."""
+"""One run: peers in processes of their own that take turns, round after round."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.kinds import KINDS
 from benchmarks.receiver import Receiver
-from benchmarks.tables import Table, median, microseconds, ratio
 from benchmarks.workers import Worker
 
-EXPORTERS = ("ours", "OTLP/HTTP", "braintrust.otel", "native logger", "floor")
-HOOKS = ("bare BatchSpanProcessor", "ours, all spans", "ours")
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 # A BatchSpanProcessor drops what comes when 2048 wait, so no round may have more.
 SPANS = 1600
 LARGE_SPANS = 240
+LEAST_SPANS = 8
 
 
 class Bench:
-    """One run: where spans are sent to, how often, and how many.
+    """Where spans are sent to, how often, and how many; a context manager.
 
     Args:
         receiver: The server.
@@ -31,20 +33,27 @@ class Bench:
         self.receiver = receiver
         self.rounds = rounds
         self.share = share
+        self._workers: dict[str, Worker] = {}
+        self._stack = ExitStack()
 
     def count(self, spans: int) -> int:
         """So many spans, or the share of them."""
-        return max(8, int(spans * self.share))
+        return max(LEAST_SPANS, int(spans * self.share))
 
-    @contextmanager
-    def workers(self, peers: Iterable[str]) -> Iterator[Sequence[Worker]]:
+    def spans_of(self, kind: str) -> int:
+        """How many spans of a kind are made at once."""
+        return self.count(LARGE_SPANS if kind == "large" else SPANS)
+
+    def workers(self, peers: Iterable[str]) -> list[Worker]:
         """A process for each peer, warm: each has sent some spans of every kind."""
-        with ExitStack() as stack:
-            made = [stack.enter_context(Worker(peer, self.receiver.url)) for peer in peers]
-            for worker in made:
-                for kind in KINDS:
-                    worker.ask("export_cpu", kind=kind, spans=self.count(100))
-            yield made
+        return [self._workers.get(peer) or self._new_worker(peer) for peer in peers]
+
+    def _new_worker(self, peer: str) -> Worker:
+        worker = self._stack.enter_context(Worker(peer, self.receiver.url))
+        for kind in KINDS:
+            worker.ask("export_cpu", kind=kind, spans=self.count(100))
+        self._workers[peer] = worker
+        return worker
 
     def measured(
         self, workers: Sequence[Worker], measure: str, **arguments: Any
@@ -57,59 +66,13 @@ class Bench:
                 found[worker.peer].append(worker.ask(measure, **arguments))
         return found
 
+    def __enter__(self) -> Self:
+        return self
 
-def export(bench: Bench) -> Iterator[Table]:
-    """CPU of the whole process for one span."""
-    times, ratios = [], []
-    with bench.workers(EXPORTERS) as workers:
-        for kind in KINDS:
-            spans = bench.count(LARGE_SPANS if kind == "large" else SPANS)
-            found = bench.measured(workers, "export_cpu", kind=kind, spans=spans)
-            cpu = {peer: median(values) for peer, values in found.items()}
-            ours = cpu["ours"]
-            ratios.append([kind, *(ratio(ours, cpu[peer]) for peer in EXPORTERS[1:])])
-            times.append([kind, *(microseconds(cpu[peer]) for peer in EXPORTERS)])
-    yield Table(
-        "Export: ours as a share of theirs",
-        "CPU of the whole process for one span: what our processor and exporter take, divided by "
-        "what the other takes. All but the native logger are shown the same spans, made before; "
-        "the native logger makes its own.",
-        ["Spans", *EXPORTERS[1:]],
-        ratios,
-    )
-    yield Table("Export: on this machine", "The same figures.", ["Spans", *EXPORTERS], times)
-
-
-def hooks(bench: Bench) -> Iterator[Table]:
-    """CPU of the application's thread at a span's start and end."""
-    rows = []
-    with bench.workers(HOOKS) as workers:
-        for kind in KINDS:
-            spans = bench.count(LARGE_SPANS if kind == "large" else SPANS)
-            found = bench.measured(workers, "hooks_cpu", kind=kind, spans=spans)
-            starts = {peer: median(each[0] for each in values) for peer, values in found.items()}
-            ends = {peer: median(each[1] for each in values) for peer, values in found.items()}
-            bare = starts[HOOKS[0]] + ends[HOOKS[0]]
-            for peer in HOOKS:
-                both = starts[peer] + ends[peer]
-                rows.append([
-                    kind,
-                    peer,
-                    ratio(ends[peer], ends[HOOKS[0]]),
-                    ratio(both, bare),
-                    microseconds(starts[peer]),
-                    microseconds(ends[peer]),
-                ])  # fmt: skip
-    yield Table(
-        "The application's thread",
-        "CPU of the thread that starts and ends spans, in the processor alone, as multiples of a "
-        "BatchSpanProcessor with an exporter that does nothing.",
-        ["Spans", "Processor", "End", "Start and end", "Start", "End "],
-        rows,
-    )
-
-
-TABLES: Mapping[str, Callable[[Bench], Iterator[Table]]] = {
-    "export": export,
-    "hooks": hooks,
-}
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()

@@ -6,6 +6,7 @@ Run: python -m benchmarks.workers PEER URL    (reads requests from stdin, one JS
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from types import TracebackType
@@ -24,15 +25,17 @@ class Worker:
     Args:
         peer: Its name in :data:`benchmarks.peers.PEERS`.
         url: The server's.
+        environment: Variables of the process beside this one's.
     """
 
-    def __init__(self, peer: str, url: str) -> None:
+    def __init__(self, peer: str, url: str, **environment: str) -> None:
         self.peer = peer
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.workers", peer, url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | environment,
         )
 
     def ask(self, measure: str, **arguments: Any) -> Any:

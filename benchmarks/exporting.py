@@ -1,0 +1,132 @@
+"""Tables of what it costs to send spans: CPU, bytes on the wire, threads, and growth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.kinds import KINDS
+from benchmarks.suite import Bench
+from benchmarks.tables import Table, median, microseconds, ratio
+from benchmarks.workers import Worker
+
+OTHERS = ("OTLP/HTTP", "braintrust.otel", "native logger", "floor")
+EXPORTERS = ("ours", *OTHERS)
+THREADS = 8
+CONTENT_BYTES = (1_000, 10_000, 100_000, 1_000_000)
+MESSAGES = (1, 10, 40, 200)
+# About how much content is sent in one round of a growth table.
+CONTENT_AT_ONCE = 20_000_000
+MESSAGES_AT_ONCE = 8_000
+
+
+def export(bench: Bench) -> Iterator[Table]:
+    """CPU of the whole process for one span, by one thread and by several."""
+    times: list[list[str]] = []
+    ratios: list[list[str]] = []
+    workers = bench.workers(EXPORTERS)
+    for kind in KINDS:
+        _add_row(bench, workers, kind, 1, times, ratios)
+    _add_row(bench, workers, "chat", THREADS, times, ratios)
+    yield Table(
+        "Export: ours as a share of theirs",
+        "CPU of the whole process for one span: what our processor and exporter take, divided by "
+        "what the other takes. All but the native logger are shown the same spans, made before; "
+        "the native logger makes its own.",
+        ["Spans", *OTHERS],
+        ratios,
+    )
+    yield Table("Export: on this machine", "The same figures.", ["Spans", *EXPORTERS], times)
+
+
+def _add_row(
+    bench: Bench,
+    workers: Sequence[Worker],
+    kind: str,
+    threads: int,
+    times: list[list[str]],
+    ratios: list[list[str]],
+) -> None:
+    spans = bench.spans_of(kind)
+    found = bench.measured(workers, "threads_cpu", kind=kind, spans=spans, threads=threads)
+    cpu = {peer: median(values) for peer, values in found.items()}
+    name = kind if threads == 1 else f"{kind}, {threads} threads"
+    ratios.append([name, *(ratio(cpu["ours"], cpu[peer]) for peer in OTHERS)])
+    times.append([name, *(microseconds(cpu[peer]) for peer in EXPORTERS)])
+
+
+def wire(bench: Bench) -> Iterator[Table]:
+    """Bytes of requests for one span."""
+    rows = []
+    workers = bench.workers(EXPORTERS)
+    for kind in KINDS:
+        sizes = [_request_bytes(bench, worker, kind) for worker in workers]
+        rows.append([kind, *(f"{size:.0f} B" for size in sizes)])
+    yield Table(
+        "Bytes on the wire",
+        "Bodies and headers of the requests for one span. Nobody compresses by default.",
+        ["Spans", *EXPORTERS],
+        rows,
+    )
+
+
+def _request_bytes(bench: Bench, worker: Worker, kind: str) -> float:
+    spans = bench.count(400) // 4 * 4
+    before = bench.receiver.counts()
+    worker.ask("export_cpu", kind=kind, spans=spans)
+    after = bench.receiver.counts()
+    return sum(after[key] - before[key] for key in ("body_bytes", "header_bytes")) / spans
+
+
+def content(bench: Bench) -> Iterator[Table]:
+    """CPU for one model call as its text grows."""
+    rows = []
+    peers = ("ours", "OTLP/HTTP", "floor")
+    workers = bench.workers(peers)
+    for size in CONTENT_BYTES:
+        kind, spans = f"content {size}", bench.count(min(1600, CONTENT_AT_ONCE // size))
+        found = bench.measured(workers, "export_cpu", kind=kind, spans=spans)
+        ours, otlp, floor = (median(found[peer]) for peer in peers)
+        parsed = bench.measured(workers[2:], "parse_and_dump", kind=kind, spans=spans)
+        parse_and_dump = median(parsed["floor"])
+        rows.append([
+            f"{size:,} bytes",
+            ratio(ours, parse_and_dump),
+            ratio(ours, floor),
+            ratio(ours, otlp),
+            microseconds(ours),
+            microseconds(parse_and_dump),
+        ])  # fmt: skip
+    yield Table(
+        "Growth with the bytes of content",
+        "CPU of the whole process for one model call: ours as multiples of parsing and dumping its "
+        "JSON with orjson, of the floor (which dumps and posts) and of OTLP/HTTP.",
+        ["Content", "Parse and dump", "Floor", "OTLP/HTTP", "Ours", "Parse and dump "],
+        rows,
+    )
+
+
+def messages(bench: Bench) -> Iterator[Table]:
+    """CPU for one message of a model call as their number grows."""
+    rows = []
+    workers = bench.workers(("ours", "OTLP/HTTP"))
+    for form, title in (("messages", "GenAI, one JSON text"), ("flat", "OpenInference, flat")):
+        ours: dict[int, float] = {}
+        shares: dict[int, str] = {}
+        for count in MESSAGES:
+            spans = bench.count(min(1600, MESSAGES_AT_ONCE // count))
+            found = bench.measured(workers, "export_cpu", kind=f"{form} {count}", spans=spans)
+            cpu = {peer: median(values) for peer, values in found.items()}
+            ours[count] = cpu["ours"] / count
+            shares[count] = ratio(cpu["ours"], cpu["OTLP/HTTP"])
+        rows += [
+            [title, str(count), ratio(ours[count], ours[10]), shares[count],
+             microseconds(ours[count])]
+            for count in MESSAGES
+        ]  # fmt: skip
+    yield Table(
+        "Growth with the number of messages",
+        "CPU of the whole process for one message of a model call's input, as multiples of what "
+        "one of ten takes; and for the whole span, as a share of OTLP/HTTP's.",
+        ["Form", "Messages", "Of one of ten", "Of OTLP/HTTP", "One message"],
+        rows,
+    )
