@@ -81,7 +81,7 @@ OPTIONS: tuple[Option, ...] = (
         "max_request_rows",
         "BRAINTRUST_DEFAULT_BATCH_SIZE",
         "count",
-        100,
+        512,  # as many as a BatchSpanProcessor hands over at once
         "Most rows in one request",
     ),
     Option(
