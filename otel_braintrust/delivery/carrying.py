@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 
@@ -112,7 +113,7 @@ class Load:
             due = min(due, self._attempt_at + LEAST_PAUSE_S)
         if spans_behind and not self.is_failing and self.room > 0:
             due = min(due, self._attempt_at + PAUSE_BESIDE_OTHERS_S)
-        return due
+        return min(due, self._disk_at())
 
     def deliver(self, *, spans_behind: int, stop_at: float | None) -> None:
         """Try what is in hand once; what stays in hand waits for its next time.
@@ -161,6 +162,17 @@ class Load:
             why = ServerError("POST", "/logs3", None, f"an unexpected {name}")
             return Round(list(self.parcels), why)
 
+    def _disk_at(self) -> float:
+        """When what is in hand goes to the disk, should the server still fail."""
+        since = self._failing_since()
+        if self._replay is None or not self.is_failing or since is None:
+            return math.inf
+        return max(since + SPOOL_AFTER_S, self._disk_failed_at + DISK_PAUSE_S)
+
+    def _failing_since(self) -> float | None:
+        failed = [p.first_failed_at for p in self.parcels if p.first_failed_at is not None]
+        return min(failed, default=None)
+
     def _goes_to_disk(self, now: float, spans_behind: int) -> bool:
         """Tell whether what is in hand should wait on disk and not here."""
         if self._replay is None or now - self._disk_failed_at < DISK_PAUSE_S:
@@ -169,8 +181,9 @@ class Load:
             return True  # behind what waits there already, so that the order stays
         if not self.is_failing:
             return False
-        since = [p.first_failed_at for p in self.parcels if p.first_failed_at is not None]
-        return spans_behind >= SPANS_AT_ONCE or (bool(since) and now - min(since) > SPOOL_AFTER_S)
+        since = self._failing_since()
+        is_long = since is not None and now >= since + SPOOL_AFTER_S
+        return spans_behind >= SPANS_AT_ONCE or is_long
 
     def _to_disk(self, parcels: list[Parcel]) -> bool:
         if self._settlement.spooled(parcels):

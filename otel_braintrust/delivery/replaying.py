@@ -60,6 +60,7 @@ class Replay:
         self.next_at = 0.0
         self.failures = 0
         self.empties = 0
+        self._is_stepping = False
 
     def has_rows(self) -> bool:
         """Tell whether anything waits on disk, from whichever process."""
@@ -89,6 +90,11 @@ class Replay:
         """How many rows were taken from the disk and are not settled yet."""
         return len(self._parcels)
 
+    def counts_after_now(self) -> tuple[int, int]:
+        """What :attr:`failures` and :attr:`empties` exceed once a step has begun and ended."""
+        under_way = int(self._is_stepping)
+        return self.failures + under_way, self.empties + under_way
+
     def hasten(self, within_s: float = 0.0) -> None:
         """Let the next step be due soon."""
         self.next_at = min(self.next_at, self._clock() + within_s)
@@ -99,10 +105,18 @@ class Replay:
         Args:
             deadline: Moment on ``time.monotonic()`` by which requests must be over, or None.
         """
+        self._is_stepping = True
+        try:
+            return self._step(deadline)
+        finally:
+            self._is_stepping = False
+
+    def _step(self, deadline: float | None) -> Round:
         try:
             self._take_more()
         except SpoolError as error:
             self._troubles.tell("spool", logging.ERROR, "the spool cannot be read: %s", error)
+            self.failures += 1
             self.next_at = self._clock() + LOOK_EVERY_S
             return Round()
         if not self._parcels:

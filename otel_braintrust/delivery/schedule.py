@@ -70,7 +70,7 @@ class Schedule:
             if replay is not None:
                 replay.hasten(LEAST_PAUSE_S if self._load.is_failing else 0.0)
             self._inbox.changed.notify_all()
-            return (replay.failures, replay.empties) if replay is not None else (0, 0)
+            return replay.counts_after_now() if replay is not None else (0, 0)
 
     def stop(self, at: float) -> None:
         """Let requests end by some moment, and nobody wait for room.
