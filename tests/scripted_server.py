@@ -71,6 +71,14 @@ class ScriptedServer:
         self.upload_url = ""
         self.upload_status = 200
         self.uploads: dict[str, bytes] = {}
+        # Attachments by key: as announced, their bytes, and what was reported of them; answers to
+        # the next requests that put bytes.
+        self.announced: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
+        self.reports: dict[str, dict[str, Any]] = {}
+        self.file_script: deque[Answer] = deque()
+        self.file_always: Answer | None = None
+        self.file_headers: dict[str, str] = {"x-signed": "yes"}
         self.closing = threading.Event()
         self.connections: set[socket.socket] = set()
         self._httpd: ThreadingHTTPServer | None = None
@@ -225,6 +233,21 @@ class _Handler(BaseHTTPRequestHandler):
             place = {"method": server.overflow_method, "signedUrl": url, "key": key}
             place |= {"headers": {"x-signed": "yes"}, "fields": {"policy": "p"}}
             return Answer(200, json.dumps(place).encode())
+        if request.path == "/attachment":
+            wanted = json.loads(request.body)
+            server.announced[wanted["key"]] = wanted
+            url = f"{server.url}/files/{wanted['key']}"
+            place = {"signedUrl": url, "headers": server.file_headers}
+            return Answer(200, json.dumps(place).encode())
+        if request.path == "/attachment/status":
+            told = json.loads(request.body)
+            server.reports[told["key"]] = told["status"]
+            return Answer(200)
+        if request.path.startswith("/files/"):
+            answer = server.file_script.popleft() if server.file_script else server.file_always
+            if answer is None or answer.manner == "slow":
+                server.files[request.path.removeprefix("/files/")] = request.body
+            return answer or Answer(200, b"")
         if request.path.startswith("/upload/"):
             body = request.body
             if server.overflow_method == "POST":
