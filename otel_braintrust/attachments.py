@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -73,6 +74,12 @@ class Attachment:
         attachment = cls(data, filename, content_type)
         attachment.reference["key"] = key
         return attachment
+
+    def renamed(self, filename: str) -> Attachment:
+        """The same file under another name, with the same key."""
+        other = copy(self)
+        other.reference = {**self.reference, "filename": filename}
+        return other
 
     @property
     def key(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -15,13 +15,14 @@ from otel_braintrust.attachments import Attachment, attachments_of
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.uploads import Uploads
+from otel_braintrust.redaction.fields import marker_of_failure
 from otel_braintrust.translation.inline_media import InlineMedia, replace_media
+
+if TYPE_CHECKING:
+    from otel_braintrust.redaction import Redaction
 
 CONVERTED_FIELDS = ("input", "output", "expected", "metadata")
 MAX_KNOWN_FILES = 4096
-TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-ndjson")
-
-Redact = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
 
 class Encloser:
@@ -35,7 +36,9 @@ class Encloser:
         redact: Masks rows, and so the text of attachments; None: nothing is masked.
     """
 
-    def __init__(self, uploads: Uploads, *, converts: bool, redact: Redact | None = None) -> None:
+    def __init__(
+        self, uploads: Uploads, *, converts: bool, redact: Redaction | None = None
+    ) -> None:
         self._uploads = uploads
         self._converts = converts
         self._redact = redact
@@ -113,7 +116,7 @@ class Encloser:
 
 
 def files_of(
-    rows: Sequence[dict[str, Any]], files: Mapping[str, Attachment], redact: Redact | None
+    rows: Sequence[dict[str, Any]], files: Mapping[str, Attachment], redact: Redaction | None
 ) -> list[Attachment]:
     """The files that rows still refer to once they are masked, masked themselves.
 
@@ -129,33 +132,23 @@ def files_of(
     return [_masked(each, redact) for key, each in files.items() if key.encode() in text]
 
 
-def _masked(attachment: Attachment, redact: Redact | None) -> Attachment:
-    """The attachment with its text masked as a row's is; all others as they are."""
-    if redact is None or not _is_text(attachment):
+def _masked(attachment: Attachment, redact: Redaction | None) -> Attachment:
+    """The attachment with its name, and its text if it is one, masked as a row's are."""
+    if redact is None:
+        return attachment
+    name, kind = attachment.reference["filename"], attachment.reference["content_type"]
+    masked_name = str(redact.value(name, "filename"))
+    if masked_name != name:
+        attachment = attachment.renamed(masked_name)
+    if not redact.reads_files_of(kind):
         return attachment
     try:
-        text = attachment.data.decode()
-    except (OSError, UnicodeDecodeError):
-        return attachment
-    value, is_json = _value_in(text, attachment)
-    row = redact({"input": value})
-    hidden = row.get("input") if row is not None else None
-    if hidden == value:
-        return attachment
-    data = orjson.dumps(hidden) if is_json else str(hidden or "").encode()
-    reference = attachment.reference
-    return Attachment.known(attachment.key, data, reference["filename"], reference["content_type"])
-
-
-def _is_text(attachment: Attachment) -> bool:
-    return attachment.reference["content_type"].lower().startswith(TEXT_TYPES)
-
-
-def _value_in(text: str, attachment: Attachment) -> tuple[Any, bool]:
-    """What a text file says, and whether that is JSON."""
-    if "json" in attachment.reference["content_type"].lower():
-        try:
-            return orjson.loads(text), True
-        except ValueError:
-            pass
-    return text, False
+        data = attachment.data
+    except OSError as error:
+        # It may be readable by the time it is uploaded, and then nobody would mask it.
+        masked = marker_of_failure("attachment", error).encode()
+    else:
+        masked = redact.file(data, kind) or b""
+        if masked is data:
+            return attachment
+    return Attachment.known(attachment.key, masked, masked_name, kind)

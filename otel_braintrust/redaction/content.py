@@ -77,7 +77,8 @@ SPAN_ATTRIBUTES = frozenset(("name", "type", "purpose", "exec_counter", "log_lev
 ORIGIN = frozenset(("object_type", "object_id", "id", "_xact_id", "created"))
 # A word, an id, a path, a version: nothing that anybody would say.
 _WORD = re.compile(r"[A-Za-z0-9_<][\w.:/@+#<>~\\-]{0,199}")
-MAX_NAME_CHARS = 64
+# The name of a score or a metric: a few words, no sentence.
+_NAME = re.compile(r"[\w(][\w.:/()&%-]{0,63}(?: [\w.:/()&%-]{1,40}){0,3}")
 MAX_ITEMS = 20
 
 _FAILED = re.compile(
@@ -164,7 +165,7 @@ def _numbers(value: Any) -> dict[str, Any]:
         name: number
         for name, number in value.items()
         if isinstance(name, str)
-        and len(name) <= MAX_NAME_CHARS
+        and _NAME.fullmatch(name)
         and (number is None or isinstance(number, (int, float)))
         and (number is None or math.isfinite(number))
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -20,6 +20,7 @@ from otel_braintrust.redaction.fields import (
 )
 from otel_braintrust.redaction.mask import Mask
 from otel_braintrust.redaction.values import ValueMasking
+from otel_braintrust.translation.strict import strict
 
 # Told of a value that could not be masked: by what, in which field, with what class of error.
 OnFailure = Callable[[str, str, str], object]
@@ -71,11 +72,13 @@ class Redaction:
             row: The row; it is not changed.
 
         Returns:
-            A row that may go out; None when it only said what may not be sent.
+            A new row that may go out; None when it only said what may not be sent.
         """
-        kept = dict(row) if self.sends_content else without_content(row)
-        if kept is None:
-            return None
+        kept = dict(row) if self.sends_content else without_content(strict(row))
+        if kept is None or not (self._functions or self._values):
+            return kept
+        # In JSON's own kinds alone: what is made into text only afterwards could not be masked.
+        kept = cast("dict[str, Any]", strict(kept))
         failures: list[str] = []
         if self._functions:
             is_comment = "comment" in kept
@@ -104,11 +107,19 @@ class Redaction:
             value = self._try(field, value, self._by_functions, [])
         return self._try(field, value, lambda _, each: self._values.masked(each), [])
 
+    def reads_files_of(self, content_type: str) -> bool:
+        """Tell whether files of a media type are masked: text, JSON and XML.
+
+        Of anything else, such as an image, nothing is known that could be masked.
+        """
+        kind = content_type.partition(";")[0].strip().lower()
+        is_text = kind.startswith(TEXT_TYPES) or kind.endswith(TEXT_ENDINGS)
+        return is_text and bool(self._functions or self._values)
+
     def file(self, data: bytes, content_type: str) -> bytes | None:
         """Mask a file that is uploaded beside the rows.
 
-        Text, JSON and XML are masked as the fields of rows are; of anything else, such as an image,
-        nothing is known that could be masked, and it goes as it is.
+        Text, JSON and XML are masked as the fields of rows are; anything else goes as it is.
 
         Args:
             data: The file.
@@ -119,10 +130,9 @@ class Redaction:
         """
         if not self.sends_content:
             return None
-        kind = content_type.partition(";")[0].strip().lower()
-        if not self or not (kind.startswith(TEXT_TYPES) or kind.endswith(TEXT_ENDINGS)):
+        if not self.reads_files_of(content_type):
             return data
-        if kind.endswith("json"):
+        if "json" in content_type.lower():
             try:
                 value = orjson.loads(data)
             except ValueError:
