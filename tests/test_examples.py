@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -129,6 +130,54 @@ def serverless(rows: Rows, out: str) -> None:
     assert rows["handler"]["output"] == {"answer": "Where is my order? On its way."}
 
 
+def import_export(rows: Rows, out: str) -> None:
+    first, second, is_same = out.splitlines()
+    assert json.loads(first)["imported"] == json.loads(second)["imported"] == 4
+    assert is_same == "True"
+    assert set(rows) == {"answer", "chat"}
+    assert rows["chat"]["metrics"]["tokens"] == 16
+    assert is_beneath(rows, "chat", "answer")
+
+
+def live_rows(rows: Rows, out: str) -> None:
+    assert out == "{'documents': 1000} dict_keys(['start']) None\ndone\n"
+    row = rows["long job"]
+    assert row["scores"] == {"patience": 0.5}
+    assert row["comments"][0]["comment"]["text"] == "still running?"
+    assert row["output"] == {"summaries": 1000}
+    assert row["metrics"]["end"] > row["metrics"]["start"]
+
+
+def production_logs(_rows: Rows, out: str) -> None:
+    assert out.splitlines() == [
+        "3 logs",
+        "failed: Can I return it? - the model did not answer",
+        "2 slow, the slowest 30000 ms",
+        "2 by user_123",
+        "liked: ['On its way.']",
+    ]
+
+
+def query_logs(_rows: Rows, out: str) -> None:
+    assert [line.partition(" ")[0] for line in out.splitlines()[:3]] == ["3", "2", "2"]
+    assert out.splitlines()[3:] == ["1234 0.9", "5678 0.8"]
+
+
+def openai_streaming(rows: Rows, out: str) -> None:
+    assert out == "1+1 is 2.\n"
+    call = rows["ChatCompletion"]
+    assert is_beneath(rows, "ChatCompletion", "answer")
+    assert {"prompt_tokens": 11, "completion_tokens": 5, "tokens": 16}.items() <= call[
+        "metrics"
+    ].items()
+    assert call["span_attributes"]["type"] == "llm"
+
+
+def capture_rows(rows: Rows, out: str) -> None:
+    assert out == "answer (task)\n  search (tool)\n"
+    assert rows == {}
+
+
 CHECKS: dict[str, Callable[[Rows, str], None]] = {
     check.__name__: check
     for check in (
@@ -149,6 +198,12 @@ CHECKS: dict[str, Callable[[Rows, str], None]] = {
         production_and_staging,
         flush,
         serverless,
+        import_export,
+        live_rows,
+        production_logs,
+        query_logs,
+        openai_streaming,
+        capture_rows,
     )
 }
 
