@@ -117,7 +117,7 @@ class BraintrustSpanExporter(SpanExporter):
         self._answers = True
         self._lost_told = 0
         self._conventions = tuple(conventions)
-        self.assembler = TraceAssembler(conventions=self._conventions, strict_rows=False)
+        self.assembler = self._new_assembler()
         self.queue_size = self.settings.queue_size or queue_size_from_environment()
         self.meters: Meters | None = None
         if self.settings.meter_provider is not None:
@@ -246,6 +246,10 @@ class BraintrustSpanExporter(SpanExporter):
             self._book.settle(turned_away, "dropped", "queue_full")
             self.tell_queue_full(len(turned_away))
         return kept
+
+    def _new_assembler(self) -> TraceAssembler:
+        # A mask is shown JSON's own types, in a copy that it may change; the encoder needs neither.
+        return TraceAssembler(conventions=self._conventions, strict_rows=self._redact is not None)
 
     def _new_courier(self, api_key: str) -> Courier:
         return new_courier(
@@ -387,7 +391,7 @@ class BraintrustSpanExporter(SpanExporter):
         if self.courier is not None:
             self.courier.renew_after_fork()
         # Another thread may have held the old one's locks.
-        self.assembler = TraceAssembler(conventions=self._conventions, strict_rows=False)
+        self.assembler = self._new_assembler()
         self._lost_told = 0
         if self._encloser is not None:
             self._encloser.reset_after_fork()
