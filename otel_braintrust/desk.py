@@ -100,6 +100,14 @@ class Desk:
     def _inherit(self, ticket: Ticket, root_id: int) -> None:
         ticket.span = self.roots.with_tags_of(ticket.span, root_id)
 
+    def refuse(self, span: Any) -> None:
+        """Count a span as lost that ended when too many were unread; also called by other threads.
+
+        Args:
+            span: The ended span.
+        """
+        self._turn_away([self._book.open(span, 0)])
+
     def hand_on(self, tickets: Sequence[Ticket]) -> None:
         """Take spans that go, to hand them over with others.
 

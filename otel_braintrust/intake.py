@@ -12,8 +12,10 @@ from otel_braintrust.delivery.clerk import Clerk
 # So few that reading them holds up the application's threads for less than a millisecond, and that
 # their content, which is weighed only when they are read, cannot fill the memory.
 READ_AT = 128
-# A thread that finds so many unread reads them itself, so that no more can gather.
+# A thread that finds so many unread reads some itself, so that fewer gather.
 READ_AT_LAST = 4096
+# Reading takes as long as this only where the application's own functions are asked and are slow.
+PATIENCE_S = 1.0
 
 
 class Intake:
@@ -21,12 +23,15 @@ class Intake:
 
     That is one ``append`` to a deque, which CPython does at once, with and without its global lock;
     the order of events of one span, or of a span and its child, is that in which they are read.
-    Whoever reads has the lock. The lock is re-entrant, because a finalizer may end a span while its
-    thread reads; such an event is read next.
+    Whoever reads has the lock, and a thread of the application never waits for it. The lock is
+    re-entrant, because a finalizer may end a span while its thread reads; such an event is read
+    next.
 
     Args:
         enter: Takes the events, in order, by one thread at a time: the arguments of
             :meth:`note_start` as a tuple, or a span that ended. It must not raise.
+        refuse: Called with a span that ended for which there is no place.
+        places: Most events that wait to be read, if reading itself is slow.
         has_thread: Whether a thread reads; else they are read as they come.
         pause_s: Longest time that events wait for that thread, in seconds.
         after: Called when that thread has read, with True when so much time has passed; without a
@@ -37,12 +42,16 @@ class Intake:
         self,
         enter: Callable[[Sequence[Any]], object],
         *,
+        refuse: Callable[[Any], object],
+        places: int,
         has_thread: bool,
         pause_s: float,
         after: Callable[[bool], object],
     ) -> None:
         self._enter = enter
         self._after = after
+        self._refuse = refuse
+        self._places = max(READ_AT_LAST, places)
         self._has_thread = has_thread
         self._clerk = Clerk(self._work, pause_s=pause_s)
         self._begin()
@@ -73,19 +82,36 @@ class Intake:
         if len(events) >= self._look_at:
             self._look(len(events))
 
-    def read(self) -> None:
-        """Enter all that was noted before this call."""
-        with self._reading:
-            if self._is_reading:
-                return
-            self._is_reading = True
-            try:
-                events = self._events
-                while events:
-                    self._enter([events.popleft() for _ in range(min(len(events), READ_AT))])
-            finally:
-                self._is_reading = False
-                self._look_at = READ_AT if self._has_thread else 1
+    def read(self, timeout_s: float = PATIENCE_S) -> int:
+        """Enter all that was noted before this call.
+
+        Args:
+            timeout_s: Longest time to wait for another thread that reads, in seconds.
+
+        Returns:
+            How many ends are still unread.
+        """
+        if not self._reading.acquire(timeout=timeout_s):
+            return sum(type(event) is not tuple for event in list(self._events))
+        try:
+            self._read(len(self._events))
+        finally:
+            self._reading.release()
+        return 0
+
+    def _read(self, count: int) -> None:
+        if self._is_reading:
+            return
+        self._is_reading = True
+        try:
+            events = self._events
+            while count > 0:
+                some = [events.popleft() for _ in range(min(count, READ_AT))]
+                count -= len(some)
+                self._enter(some)
+        finally:
+            self._is_reading = False
+            self._look_at = READ_AT if self._has_thread else 1
 
     def stop(self) -> None:
         """Read what is there, and end the thread; what comes now is read as it comes."""
@@ -102,12 +128,24 @@ class Intake:
         if not self._has_thread or not self._clerk.start():
             self._work(True)
         elif count >= READ_AT_LAST:
-            self.read()
+            self._help(count)
         elif count >= READ_AT:
             self._clerk.wake()
             self._look_at = READ_AT_LAST
         else:
             self._look_at = READ_AT
+
+    def _help(self, count: int) -> None:
+        """Read some in the thread that ended a span, unless another one is at it."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self._read(READ_AT)
+            finally:
+                self._reading.release()
+        elif count > self._places:
+            event = self._events.pop()
+            if type(event) is not tuple:
+                self._refuse(event)
 
     def _work(self, is_due: bool) -> None:
         self.read()

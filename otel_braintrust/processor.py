@@ -118,6 +118,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         self._surroundings = self._passage.surroundings
         self._intake = Intake(
             self._desk.enter,
+            refuse=self._desk.refuse,
+            places=2 * self._exporter.queue_size,
             has_thread=self.is_active and not self.settings.sync_flush,
             pause_s=pause_ms / 1000,
             after=self._desk.hand_over,
@@ -219,13 +221,14 @@ class BraintrustSpanProcessor(SpanProcessor):
         Args:
             timeout_s: Longest time to wait, in seconds.
         """
-        self._intake.read()
-        self._passage.release()
         deadline = time.monotonic() + max(0.0, timeout_s)
-        result = self._exporter.flush(timeout_s)
+        unread = self._intake.read(max(0.0, timeout_s))
+        self._passage.release()
+        result = self._exporter.flush(deadline - time.monotonic())
         if self._live is not None:
             self._live.flush(deadline)
         waiting = self._followers.flush(deadline) if self._followers is not None else 0
+        waiting += unread
         return replace(result, pending=result.pending + waiting) if waiting else result
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:

@@ -1,0 +1,167 @@
+"""What ends is read by a thread, by a flush, or by whoever finds too much unread; none waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from otel_braintrust.intake import READ_AT, READ_AT_LAST
+from otel_braintrust.processor import BraintrustSpanProcessor
+from tests.scripted_server import ScriptedServer
+
+Make = Callable[..., BraintrustSpanProcessor]
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def make(server: ScriptedServer) -> Iterator[Make]:
+    made: list[BraintrustSpanProcessor] = []
+
+    def processor(**options: Any) -> BraintrustSpanProcessor:
+        given = {"api_key": "sk-test-12345", "app_url": server.url, "project": "default"}
+        made.append(BraintrustSpanProcessor(**given | options))
+        return made[-1]
+
+    yield processor
+    for each in made:
+        each.shutdown(timeout_millis=2000)
+
+
+def tracer_of(processor: BraintrustSpanProcessor) -> trace.Tracer:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    return provider.get_tracer("application")
+
+
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 20.0) -> bool:
+    end = time.monotonic() + timeout_s
+    while not is_so() and time.monotonic() < end:
+        threading.Event().wait(0.01)
+    return is_so()
+
+
+def test_a_few_spans_go_by_themselves_after_the_schedule_delay(
+    make: Make, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    tracer = tracer_of(make())
+    for _ in range(3):
+        tracer.start_span("work").end()
+    assert wait_until(lambda: len(server.rows) == 3)
+    tracer.start_span("later").end()
+    assert wait_until(lambda: len(server.rows) == 4)
+
+
+def test_full_batches_go_before_the_delay_and_the_rest_waits_for_it(
+    make: Make, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100")
+    processor = make()
+    tracer = tracer_of(processor)
+    for _ in range(350):
+        tracer.start_span("work").end()
+    assert wait_until(lambda: len(server.rows) >= 300)
+    assert len(server.rows) == 300
+    assert processor.flush(10.0).ok
+    assert len(server.rows) == 350
+
+
+def test_nothing_is_read_on_the_thread_that_ends_spans(make: Make) -> None:
+    readers: set[str] = set()
+    processor = make(span_filter=lambda span: readers.add(threading.current_thread().name))
+    tracer = tracer_of(processor)
+    for _ in range(2 * READ_AT):
+        tracer.start_span("work").end()
+    assert wait_until(lambda: bool(readers))
+    assert readers == {"otel-braintrust-clerk"}
+
+
+def test_a_function_that_hangs_holds_up_no_thread_and_a_flush_keeps_its_time(
+    make: Make, server: ScriptedServer
+) -> None:
+    go_on = threading.Event()
+    is_asked = threading.Event()
+
+    def hang(span: Any) -> None:
+        is_asked.set()
+        go_on.wait(60)
+
+    processor = make(span_filter=hang, queue_size=100)
+    tracer = tracer_of(processor)
+    for _ in range(2 * READ_AT):
+        tracer.start_span("work").end()
+    assert is_asked.wait(20)
+    begin = time.monotonic()
+    for _ in range(READ_AT_LAST):
+        tracer.start_span("work").end()
+    assert time.monotonic() - begin < 10
+    begin = time.monotonic()
+    result = processor.flush(0.3)
+    assert time.monotonic() - begin < 2.5
+    assert not result.ok
+    assert result.pending > 0
+    go_on.set()
+    assert wait_until(lambda: processor.ledger.ended == 2 * READ_AT + READ_AT_LAST)
+    assert processor.flush(20.0).pending == 0
+    counts = processor.ledger
+    assert counts.ended == counts.sent + sum(counts.dropped.values())
+    assert set(counts.dropped) == {"queue_full"}
+    assert len(server.rows) == counts.sent
+
+
+def test_spans_of_many_threads_are_each_entered_once_while_they_are_read(
+    make: Make, server: ScriptedServer
+) -> None:
+    processor = make(queue_size=100_000)
+    tracer = tracer_of(processor)
+
+    def work() -> None:
+        for _ in range(1500):
+            with tracer.start_as_current_span("parent"):
+                tracer.start_span("child").end()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert processor.ledger.dropped == {}
+    assert processor.flush(60.0).pending == 0
+    assert processor.ledger.sent == len(server.rows) == 12_000
+    parents = [row["span_parents"] for row in server.rows.values() if row.get("span_parents")]
+    assert len(parents) == 6000
+    assert all(parent in server.rows for (parent,) in parents)
+    assert len(processor._desk.roots) == 0
+
+
+def test_a_processor_that_never_ends_a_span_starts_no_thread(make: Make) -> None:
+    before = set(threading.enumerate())
+    tracer = tracer_of(make())
+    spans = [tracer.start_span("open") for _ in range(10)]
+    assert set(threading.enumerate()) == before
+    for span in spans:
+        span.end()
+
+
+def test_a_span_that_began_before_the_processor_came_goes_once(
+    make: Make, server: ScriptedServer
+) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    span = provider.get_tracer("application").start_span("early")
+    processor = make()
+    provider.add_span_processor(processor)
+    provider.add_span_processor(processor)
+    span.end()
+    assert processor.flush(10.0).sent == 1
+    assert processor.ledger.ended == 1
