@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from otel_braintrust.translation.conventions import (
+    agentops,
     braintrust,
     claude_code,
     crewai,
@@ -22,12 +23,14 @@ from otel_braintrust.translation.conventions import (
     laminar,
     langfuse,
     langsmith,
+    langwatch,
     litellm,
     livekit,
     mcp,
     mlflow,
     model_clients,
     openinference,
+    openlit,
     openllmetry,
     other_frameworks,
     pipecat,
@@ -35,6 +38,7 @@ from otel_braintrust.translation.conventions import (
     pydantic_evals,
     spring_ai,
     strands,
+    traceai,
     vector_databases,
     vercel_ai,
 )
@@ -73,6 +77,10 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
         pipecat,
         spring_ai,
         google_genai,
+        traceai,
+        langwatch,
+        agentops,
+        openlit,
         model_clients,
         other_frameworks,
     )

@@ -58,6 +58,7 @@ CONVENTION = Convention(
         "opentelemetry.instrumentation.": _client(
             "opentelemetry.instrumentation.", only_model_calls=True
         ),
+        "netra.instrumentation.": _client("netra.instrumentation.", only_model_calls=True),
         "openinference.instrumentation.": _client(
             "openinference.instrumentation.", only_model_calls=False
         ),

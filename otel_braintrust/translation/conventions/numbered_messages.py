@@ -35,12 +35,25 @@ def messages(
         members, raw = reading.take(family)
         if not members:
             return
+        if side == "output" and len(members) > 1:
+            members = _with_reasons(members)
         listed = [{"role": _ROLES[side], **_message(fields)} for fields in members]
         if any(message["role"] == "thinking" for message in listed):
             listed = _with_thoughts(listed)
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
     return varying(step)
+
+
+def _with_reasons(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the reason of an answer that says nothing else to the answer before it."""
+    found = members[:1]
+    for fields in members[1:]:
+        if fields.keys() == {"finish_reason"}:
+            found[-1] = {**fields, **found[-1]}
+        else:
+            found.append(fields)
+    return found
 
 
 def _with_thoughts(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
