@@ -23,7 +23,8 @@ with BraintrustClient() as client:
 
     sql = (
         "SELECT metadata.user_id AS user, scores.Factuality AS score "
-        "FROM project_logs('examples') WHERE scores.Factuality > 0.5 ORDER BY scores.Factuality DESC"
+        "FROM project_logs('examples') WHERE scores.Factuality > 0.5 "
+        "ORDER BY scores.Factuality DESC"
     )
     for row in client.query(sql).rows:
         print(row["user"], row["score"])

@@ -40,7 +40,7 @@ def export(
     """Print a project's rows, the newest first, one JSON object a line.
 
     Ids, parents, times, content and comments stay as they are, so that 'import' makes the same
-    traces of them in another project. The number of rows is told on stderr.
+    traces of them in another project. On a terminal the number of rows is told, too.
     """
     named = require_project(project_id, project)
     wanted = read_filters(filters)
@@ -50,4 +50,5 @@ def export(
             sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             count += 1
     sys.stdout.buffer.flush()
-    print(f"otel-braintrust: {count} rows exported", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(f"otel-braintrust: {count} rows exported", file=sys.stderr)

@@ -76,7 +76,8 @@ def import_(
 def _opened_sender(project: tuple[str, str]) -> Iterator[RowSender]:
     from otel_braintrust.delivery.destinations import Destination
     from otel_braintrust.delivery.limits import Limits
-    from otel_braintrust.equipment import new_connection
+    from otel_braintrust.delivery.troubles import Troubles
+    from otel_braintrust.equipment import new_connection, new_redaction
     from otel_braintrust.imports import RowSender
     from otel_braintrust.settings import Settings
 
@@ -88,7 +89,11 @@ def _opened_sender(project: tuple[str, str]) -> Iterator[RowSender]:
         limits = Limits(settings.max_request_bytes, settings.max_request_rows)
         try:
             yield RowSender(
-                connection, Destination(*project), limits, num_retries=settings.num_retries
+                connection,
+                Destination(*project),
+                limits,
+                num_retries=settings.num_retries,
+                redact=new_redaction(settings, Troubles()),
             )
         finally:
             connection.close()

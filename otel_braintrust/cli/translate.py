@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import orjson
 import typer
 
-from otel_braintrust.cli.failure import ASKED_WRONGLY
+from otel_braintrust.cli.failure import ASKED_WRONGLY, CommandError
 from otel_braintrust.translation.strict import strict
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def translate(
 ) -> None:
     """Print the Braintrust rows of OTLP files, one JSON object a line, in the order of the files.
 
-    Log records join their span by its id, across all files. A file that cannot be read is named on
+    Rows are masked where OTEL_BRAINTRUST_MASK or OTEL_BRAINTRUST_CAPTURE_CONTENT asks for it. Log
+    records join their span by its id, across all files. A file that cannot be read is named on
     stderr with the place of the fault, the others are translated, and the exit status is 2.
 
     With --explain, tells instead what gave each field of each row, and what became of every
@@ -62,9 +63,25 @@ def translate(
     if explained:
         _print_explanations(telemetry, as_json=as_json)
     else:
-        _print_json(each.row for each in assemble(telemetry) if each.row is not None)
+        rows = (each.row for each in assemble(telemetry) if each.row is not None)
+        _print_json(_as_sent(rows))
     if len(telemetry) < len(files):
         raise typer.Exit(ASKED_WRONGLY)
+
+
+def _as_sent(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Rows masked as the exporter would send them, where the environment asks for it."""
+    from otel_braintrust.delivery.troubles import Troubles
+    from otel_braintrust.equipment import new_redaction
+    from otel_braintrust.settings import Settings, SettingsError
+
+    try:
+        redact = new_redaction(Settings.resolve(), Troubles())
+    except SettingsError as error:
+        raise CommandError(str(error), ASKED_WRONGLY) from error
+    if redact is None:
+        return rows
+    return (row for each in rows if (row := redact(each)) is not None)
 
 
 def _print_json(values: Iterable[Any]) -> None:
