@@ -207,6 +207,7 @@ def new_uploads(
         max_bytes=settings.attachment_bytes,
         shelf=None if spool is None else lambda book: Shelf(AttachmentStore(spool), book, troubles),
         has_threads=not settings.sync_flush,
+        after_each=notices.deliver if notices is not None else lambda: None,
     )
 
 

@@ -189,6 +189,7 @@ class BraintrustSpanExporter(SpanExporter):
             return result
         waiting = self._uploads.flush(deadline)
         lost = self._uploads.book.unreported_losses()
+        self._notices.deliver()
         if not waiting and not lost:
             return result
         return replace(result, attachments_pending=waiting, attachments_lost=lost)
