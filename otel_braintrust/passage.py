@@ -208,7 +208,7 @@ class Passage:
             "remote" if parent.is_remote else "local",
         )
 
-    def _tell_filter(self, error: Exception) -> None:
+    def _tell_filter(self, error: BaseException) -> None:
         self._troubles.tell(
             "span_filter",
             logging.WARNING,
@@ -216,7 +216,7 @@ class Passage:
             type(error).__name__,
         )
 
-    def _tell_route(self, error: Exception) -> None:
+    def _tell_route(self, error: BaseException) -> None:
         self._troubles.tell(
             "route",
             logging.WARNING,

@@ -12,10 +12,11 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_braintrust.accounts import Counts, FlushResult, Ledger
+from otel_braintrust.asking import is_asking
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.desk import Desk
-from otel_braintrust.endings import hear_of_end, is_ending
+from otel_braintrust.endings import hear_of_end, is_ending, time_to_leave_s
 from otel_braintrust.equipment import new_followers, new_sender
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
@@ -116,6 +117,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         )
         self._passage = self._desk.passage
         self._surroundings = self._passage.surroundings
+        # A span that the application's function makes must not be asked for by that very function.
+        self._asks = bool(self.settings.span_filter or self.settings.route)
         self._intake = Intake(
             self._desk.enter,
             refuse=self._desk.refuse,
@@ -186,6 +189,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         """Stamp the span with its destination, and note that it started."""
         if self._exporter.courier is None or self._desk.is_closed:
             return
+        if self._asks and is_asking():
+            return
         try:
             stamp, answer = self._surroundings.write(span, parent_context)
             self._intake.note_start(span, stamp, answer)
@@ -199,6 +204,9 @@ class BraintrustSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Note that the span ended; never waits, never raises."""
         try:
+            if self._asks and is_asking():
+                self._exporter.book.settle([self._exporter.book.open(span)], "filtered")
+                return
             self._intake.note_end(span)
             if self._is_serverless or is_ending():
                 self._hasten(span)
@@ -270,7 +278,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         """Flush once at the end of the process; a shutdown that follows gets what time is left."""
         if self.is_closed or self._exit_deadline is not None:
             return
-        timeout_s = self.exit_timeout_s
+        timeout_s = time_to_leave_s(self.exit_timeout_s)
         self._exit_deadline = time.monotonic() + timeout_s
         if self._exporter.keeps_lost:
             # What cannot be sent must be written down while there is time.

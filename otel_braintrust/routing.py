@@ -10,6 +10,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import get_current_span
 
+from otel_braintrust.asking import ask
+
 PARENT_KEY = "braintrust.parent"
 # A parent in baggage may have these forms and no other: a slug there must not be honored.
 BAGGAGE_PREFIXES = ("project_id:", "project_name:", "experiment_id:")
@@ -47,7 +49,9 @@ def inherited_parent(context: Context) -> str | None:
     return _text(attributes.get(PARENT_KEY))
 
 
-def routed(route: Route, span: Any, on_failure: Callable[[Exception], object]) -> str | bool | None:
+def routed(
+    route: Route, span: Any, on_failure: Callable[[BaseException], object]
+) -> str | bool | None:
     """Ask the application's function; what it raises is told, and is no opinion.
 
     Args:
@@ -55,11 +59,7 @@ def routed(route: Route, span: Any, on_failure: Callable[[Exception], object]) -
         span: The span that starts.
         on_failure: Called with what the function raised.
     """
-    try:
-        answer = route(span)
-    except Exception as error:  # noqa: BLE001  (the application's own code)
-        on_failure(error)
-        return None
+    answer = ask(route, span, on_failure)
     if answer is False or answer is None:
         return answer
     text = _text(answer)

@@ -25,7 +25,7 @@ class Surroundings:
         on_failure: Called with what that function raised.
     """
 
-    def __init__(self, route: Route | None, on_failure: Callable[[Exception], object]) -> None:
+    def __init__(self, route: Route | None, on_failure: Callable[[BaseException], object]) -> None:
         self._route = route
         self._on_failure = on_failure
         self._mark = f"_otel_braintrust_route_{id(self)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from otel_braintrust.asking import ask
 from otel_braintrust.selection.ai_spans import calls_model, is_ai_span
 from otel_braintrust.selection.infrastructure import INFRASTRUCTURE_SCOPES, MODEL_SCOPES
 from otel_braintrust.selection.rules import Rule
@@ -48,7 +49,7 @@ class Selection:
         rules: Iterable[Rule] = (),
         span_filter: SpanFilter | None = None,
         infrastructure: Iterable[str] = (),
-        on_failure: Callable[[Exception], object] | None = None,
+        on_failure: Callable[[BaseException], object] | None = None,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"spans is {mode!r}, but must be one of {', '.join(MODES)}")
@@ -86,7 +87,7 @@ class Selection:
         if verdict is KEEP or verdict is DROP:
             return verdict
         if self._span_filter is not None:
-            answer = self._ask(self._span_filter, span)
+            answer = ask(self._opinion_of, span, self._on_failure, otherwise=True)
             if answer is not None:
                 return KEEP if answer else DROP
         scope = _scope_of(span)
@@ -121,14 +122,9 @@ class Selection:
             return None
         return IF_BENEATH if self.mode == "app" and scope in self._infrastructure else KEEP
 
-    def _ask(self, span_filter: SpanFilter, span: Any) -> bool | None:
-        try:
-            answer = span_filter(span)
-            return None if answer is None else bool(answer)
-        except Exception as error:  # noqa: BLE001  (the application's own code)
-            if self._on_failure is not None:
-                self._on_failure(error)
-            return True
+    def _opinion_of(self, span: Any) -> bool | None:
+        answer = self._span_filter(span) if self._span_filter is not None else None
+        return None if answer is None else bool(answer)
 
     def _in_app(self, scope: str, span: Any) -> Verdict:
         if scope not in self._infrastructure or calls_model(span.attributes):

@@ -302,3 +302,51 @@ def test_tags_find_the_root_of_what_goes_while_the_one_above_is_still_open(pipel
         assert found["a"] == {"of the session", "beneath a"}
         assert found["b"] >= {"of the session", "beneath b"}
         assert set(found) == {"a", "b"}
+
+
+class OddAnswer:
+    """Neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("neither")
+
+
+def raises(error: BaseException) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("judge", "told"),
+    [
+        (lambda span: OddAnswer(), "ValueError"),
+        (lambda span: raises(SystemExit(3)), "SystemExit"),
+        (lambda span: raises(RecursionError()), "RecursionError"),
+        (lambda span: span.no_such_thing, "AttributeError"),
+        (lambda: True, "TypeError"),
+    ],
+)
+def test_whatever_the_function_does_the_span_is_kept(
+    pipeline: Make, caplog: pytest.LogCaptureFixture, judge: Any, told: str
+) -> None:
+    made = pipeline(span_filter=judge, route=lambda span: raises(SystemExit(3)))
+    made.tracer().start_span("a").end()
+    made.flush()
+    assert set(made.parents) == {"a"}
+    assert f"span_filter failed ({told})" in caplog.text
+    assert "route failed (SystemExit)" in caplog.text
+
+
+def test_spans_that_the_functions_make_are_not_asked_for(pipeline: Make) -> None:
+    asked: list[str] = []
+
+    def ask(span: Any) -> None:
+        asked.append(span.name)
+        with made.tracer().start_as_current_span("of the function"):
+            pass
+
+    made = pipeline(span_filter=ask, route=ask)
+    made.tracer().start_span("a").end()
+    made.flush()
+    assert asked == ["a", "a"]
+    assert set(made.parents) == {"a"}
+    assert (made.processor.ledger.sent, made.processor.ledger.filtered) == (1, 2)
