@@ -39,6 +39,7 @@ class Uploads:
         max_bytes: Most bytes in memory of attachments that wait.
         shelf: Makes the place where attachments wait on disk; None: there is no spool.
         has_threads: Upload from threads; else only from the callers of ``flush`` and ``stop``.
+        after_each: Called in between, with nothing held; the application may be told then.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Uploads:
         max_bytes: int,
         shelf: Callable[[EnclosureBook], Shelf] | None = None,
         has_threads: bool = True,
+        after_each: Callable[[], object] = lambda: None,
     ) -> None:
         self.book = EnclosureBook()
         self._shelf = shelf(self.book) if shelf is not None else None
         self._new_patience = new_patience
         self._troubles = troubles
         self._max_bytes = max_bytes
+        self._after_each = after_each
         self._crew = Crew(
             self._step, new_api, has_threads=has_threads, is_needed=lambda: self._room.needs_takers
         )
@@ -225,6 +228,7 @@ class Uploads:
                 self._carry(api, enclosure, end)
             finally:
                 self._room.leave(enclosure)
+            self._after_each()
         return True
 
     def _look(self) -> Enclosure | None:
@@ -302,13 +306,14 @@ class Uploads:
         self._lose(waiting, reason, str(error))
 
     def _lose(self, enclosures: Sequence[Enclosure], reason: str, why: str) -> None:
-        lost = self.book.settle(enclosures, "lost", reason)
-        self._leave_shelf([each for each in enclosures if each.column == "lost"])
+        lost = [each for each in enclosures if each.column in (None, "spooled")]
         if lost:
+            # Told first: whoever waits for the count may look into the log.
             message = "%d attachments lost (%s): %s"
-            self._troubles.tell(
-                f"attachments {reason}", logging.WARNING, message, lost, reason, why, count=lost
-            )
+            kind, count = f"attachments {reason}", len(lost)
+            self._troubles.tell(kind, logging.WARNING, message, count, reason, why, count=count)
+        self._leave_shelf(lost)
+        self.book.settle(lost, "lost", reason)
 
     def _leave_shelf(self, enclosures: Sequence[Enclosure]) -> None:
         if self._shelf is not None:

@@ -1,0 +1,1 @@
+"""Attachments: logged anywhere, found in messages, uploaded beside the rows, read back."""
