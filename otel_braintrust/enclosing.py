@@ -75,7 +75,7 @@ class Encloser:
         if not found:
             return ()
         kept = [each for key, each in found.items() if key.encode() in row]
-        return self._uploads.enclose(_masked(each, self._redact) for each in kept)
+        return self._uploads.enclose(masked_file(each, self._redact) for each in kept)
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child, which cannot know what its parent uploads."""
@@ -129,11 +129,16 @@ def files_of(
     if redact is not None:
         sent = [redact(orjson.loads(orjson.dumps(row))) for row in rows]
     text = encode(sent)
-    return [_masked(each, redact) for key, each in files.items() if key.encode() in text]
+    return [masked_file(each, redact) for key, each in files.items() if key.encode() in text]
 
 
-def _masked(attachment: Attachment, redact: Redaction | None) -> Attachment:
-    """The attachment with its name, and its text if it is one, masked as a row's are."""
+def masked_file(attachment: Attachment, redact: Redaction | None) -> Attachment:
+    """The attachment with its name, and its text if it is one, masked as a row's are.
+
+    Args:
+        attachment: The file; one on disk is read, if it is text.
+        redact: What masks; None: nothing is masked.
+    """
     if redact is None:
         return attachment
     name, kind = attachment.reference["filename"], attachment.reference["content_type"]

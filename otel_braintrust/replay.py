@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.attaching import AttachmentApi
@@ -17,16 +18,19 @@ from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.payloads import PayloadError, PayloadFile, mark_sent, payload_files
-from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.replaying import Replay
 from otel_braintrust.delivery.retrying import Backoff
+from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.spool import FILE_NAME, Spool
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.equipment import new_connection
+from otel_braintrust.equipment import new_connection, new_redaction
 from otel_braintrust.replayed_attachments import ReplayedAttachments, replay_attachments
 from otel_braintrust.settings import Settings
+
+if TYPE_CHECKING:
+    from otel_braintrust.redaction import Redaction
 
 # So often in a row a request may fail before what is left waits for another time.
 MAX_FAILURES = 4
@@ -84,6 +88,7 @@ def replay_directory(
     result = ReplayResult()
     ledger, troubles = Ledger(), Troubles()
     connection = new_connection(settings, settings.api_key)
+    redact = new_redaction(settings, troubles)
     limits = Limits(settings.max_request_bytes, settings.max_request_rows)
     spool = _open_spool(directory, settings)
     settlement = Settlement(ledger, troubles, spool=spool)
@@ -104,7 +109,7 @@ def replay_directory(
             if isinstance(each, PayloadError):
                 result.unreadable.append(str(each))
             else:
-                _replay_file(each, sender, ledger, result, troubles, pause)
+                _replay_file(_masked(each, redact), sender, ledger, result, troubles, pause)
     finally:
         if spool is not None:
             spool.close()
@@ -167,6 +172,14 @@ def _replay_file(
     if all(parcel.ticket is not None and parcel.ticket.column == "sent" for parcel in parcels):
         mark_sent(file.path)
         result.files += 1
+
+
+def _masked(file: PayloadFile, redact: Redaction | None) -> PayloadFile:
+    """A file with its rows masked: what Braintrust's own SDK wrote never passed our masks."""
+    if redact is None:
+        return file
+    masked = ((redact(row), parent) for row, parent in file.rows)
+    return PayloadFile(file.path, [(row, parent) for row, parent in masked if row is not None])
 
 
 def _parcel(row: dict[str, object], parent: str | None, ledger: Ledger) -> Parcel:

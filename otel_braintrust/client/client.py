@@ -22,12 +22,15 @@ from otel_braintrust.client.events import check_events, check_feedback
 from otel_braintrust.client.exporting import exported_rows
 from otel_braintrust.client.filters import compile_filters
 from otel_braintrust.client.inserting import Inserting
+from otel_braintrust.client.masking import masked_events, masked_feedback
 from otel_braintrust.client.projects import ProjectDirectory
 from otel_braintrust.client.queries import QueryApi, QueryResult
 from otel_braintrust.client.ratings import FIVE_STARS, RatingScale
 from otel_braintrust.delivery.destinations import Projects
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
+from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.equipment import new_redaction
 from otel_braintrust.settings import KEY_SOURCES, Settings
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ class BraintrustClient:
         org_name: the organization, when the key has several; also `BRAINTRUST_ORG_NAME`.
         http_timeout_s: longest time for one call in seconds, its retries included; also
             `BRAINTRUST_HTTP_TIMEOUT`.
+        mask: what is masked in events and feedback before they are sent; also
+            `OTEL_BRAINTRUST_MASK`.
+        capture_content: False sends no content; also `OTEL_BRAINTRUST_CAPTURE_CONTENT`.
 
     Raises:
         MissingKeyError: there is no key.
@@ -80,6 +86,8 @@ class BraintrustClient:
         app_url: str | None = None,
         org_name: str | None = None,
         http_timeout_s: float | None = None,
+        mask: Any = None,
+        capture_content: bool | None = None,
     ) -> None:
         settings = Settings.resolve(
             api_key=api_key,
@@ -87,6 +95,8 @@ class BraintrustClient:
             app_url=app_url,
             org_name=org_name,
             http_timeout_s=http_timeout_s,
+            mask=mask,
+            capture_content=capture_content,
         )
         if not settings.api_key:
             raise MissingKeyError(f"no API key: set it by {KEY_SOURCES}")
@@ -97,6 +107,7 @@ class BraintrustClient:
             org_name=settings.org_name,
             http_timeout_s=settings.http_timeout_s,
         )
+        self._redact = new_redaction(settings, Troubles())
         self._attempts = Attempts(self._connection, settings.http_timeout_s)
         self._attachments = AttachmentDesk(
             self._connection, settings.http_timeout_s, max_bytes=settings.attachment_bytes
@@ -159,6 +170,8 @@ class BraintrustClient:
             return []
         self._projects.require(project_id)
         encoded, attachments = encode_events(rows)
+        if self._redact is not None:
+            encoded, attachments = masked_events(encoded, attachments, self._redact)
         self._inserting.insert(project_id, encoded, [row["id"] for row in rows])
         self._attachments.upload_all(attachments)
         return [row["id"] for row in rows]
@@ -272,6 +285,10 @@ class BraintrustClient:
             return []
         ids = [item["id"] for item in checked]
         self._require_rows(project_id, ids)
+        if self._redact is not None:
+            checked = masked_feedback(checked, self._redact)
+            if not checked:
+                return ids
         path = f"/v1/project_logs/{quote(project_id, safe='')}/feedback"
         self._attempts.call("POST", path, json={"feedback": checked}, repeat=UNREPEATABLE)
         return ids

@@ -23,6 +23,7 @@ from otel_braintrust.delivery.troubles import Troubles
 MAX_FAILURES = 4
 # Refusals that mean every row: nothing more is sent after one.
 OF_ALL = frozenset({"auth", "not_found"})
+HELD_BACK = "it holds nothing but content, which OTEL_BRAINTRUST_CAPTURE_CONTENT=false keeps back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class RowSender:
         destination: The project.
         limits: How much fits into a request.
         num_retries: How often in a row a request that failed is repeated; default 3.
+        redact: Masks each row; None: nothing is masked.
         pause: Waits for some seconds between attempts.
     """
 
@@ -89,9 +91,11 @@ class RowSender:
         limits: Limits,
         *,
         num_retries: int | None = None,
+        redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._destination = destination
+        self._redact = redact
         self._ledger = Ledger()
         quiet = _Quiet()
         self._outcomes = _Outcomes(self._ledger, quiet)
@@ -110,13 +114,19 @@ class RowSender:
         Returns:
             What became of each.
         """
-        encoded = [encode(row) for _, row in rows]
-        parcels = [Parcel(row, self._destination, self._ledger.open(None)) for row in encoded]
+        masked = [row if self._redact is None else self._redact(row) for _, row in rows]
+        encoded = [encode(row) if row is not None else b"" for row in masked]
+        parcels = [
+            Parcel(row, self._destination, self._ledger.open(None)) if row else None
+            for row in encoded
+        ]
         self._outcomes.errors.clear()
         if self.stopped is None:
-            self._attempt(list(parcels))
+            self._attempt([parcel for parcel in parcels if parcel is not None])
         return [
-            self._outcome(label, parcel, is_whole=parcel.row == row)
+            Outcome(label, has_arrived=False, is_refused=True, problem=HELD_BACK)
+            if parcel is None
+            else self._outcome(label, parcel, is_whole=parcel.row == row)
             for (label, _), row, parcel in zip(rows, encoded, parcels, strict=True)
         ]
 
