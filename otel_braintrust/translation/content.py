@@ -272,11 +272,22 @@ def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
             if response.choices:
                 return _with_reasons(response.choices, reading.finish_reasons)
     decoded = decode_container(value)
+    if isinstance(decoded, str) and (opened := _written_out(decoded)) is not decoded:
+        return _payload(reading, side, opened, span_type)
+    if reading.is_embedding and side == "input" and decoded:
+        return decoded
     if isinstance(decoded, str) and decoded and not is_cut_short(decoded):
         return _as_said(reading, side, [decoded])
     if isinstance(decoded, list) and decoded and all(isinstance(t, str) for t in decoded):
         return _as_said(reading, side, decoded)
     return decoded
+
+
+def _written_out(text: str) -> Any:
+    """Open a text in quotes, or a dict or list as Python writes it; else the text itself."""
+    if len(text) > 2 and text[0] == text[-1] == '"':
+        return decode(text)
+    return read_literal(text)
 
 
 def _as_said(reading: Reading, side: str, texts: list[str]) -> Any:

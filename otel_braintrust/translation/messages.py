@@ -214,18 +214,21 @@ def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
         path = message.get("id")
         name = path[-1] if isinstance(path, (list, tuple)) and path else kwargs.get("type")
         role = kwargs.get("role") if str(name).startswith("Chat") else name
-        return {
-            k: v for k, v in kwargs.items() if k not in _LANGCHAIN_NOISE or k == "additional_kwargs"
-        }, role
+        return _without_noise(kwargs), role
     data = message.get("data")
     if isinstance(data, Mapping) and "role" not in message and isinstance(message.get("type"), str):
-        return {k: v for k, v in data.items() if k not in _LANGCHAIN_NOISE}, message["type"]
+        return _without_noise(data), message["type"]
     if "role" in message:
         return message, message["role"]
     kind = message.get("type")
     if isinstance(kind, str) and role_of(kind) in KNOWN_ROLES and "content" in message:
-        return {k: v for k, v in message.items() if k not in _LANGCHAIN_NOISE}, kind
+        return _without_noise(message), kind
     return message, None
+
+
+def _without_noise(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what LangChain writes on every message; its extras may hold the tool calls."""
+    return {k: v for k, v in body.items() if k not in _LANGCHAIN_NOISE or k == "additional_kwargs"}
 
 
 _PLAIN_ROLES = KNOWN_ROLES - {"tool"}

@@ -42,6 +42,8 @@ def read_response(value: Any) -> Response | None:
         return Response(choices) if choices else None
     if not isinstance(holder, Mapping):
         return None
+    if holder.keys() == {"data"} and isinstance(holder["data"], Mapping):
+        holder = holder["data"]  # a streamed event of Mistral's client
     choices = _choices_of(holder)
     counts, excludes_cache = _usage_of(holder)
     if choices is None and not counts:

@@ -7,6 +7,8 @@ goes to the metadata (`remainder`).
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -187,9 +189,27 @@ def _answered(value: Mapping[str, Any], span_type: str) -> Any:
     return value
 
 
+# What Python writes of LangChain's tool message: `content='18 C' name='f' tool_call_id='c'`.
+_TOOL_MESSAGE = re.compile(
+    r"""^content=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") (?:\w+=.* )?tool_call_id=""", re.DOTALL
+)
+
+
+def _content_in_repr(text: str) -> Any:
+    found = _TOOL_MESSAGE.match(text)
+    if found is None:
+        return None
+    try:
+        return decode_container(ast.literal_eval(found[1]))
+    except (ValueError, SyntaxError):
+        return None
+
+
 def _tool_message(value: Mapping[str, Any]) -> Any:
     """Return the content of a LangChain tool message, also one inside `{"output": ...}`."""
     inner = value.get("output") if len(value) == 1 else value
+    if isinstance(inner, str):
+        return _content_in_repr(inner)
     if not isinstance(inner, Mapping) or not is_message(inner):
         return None
     messages = to_messages(inner)
