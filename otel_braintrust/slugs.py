@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 OBJECT_TYPES: Mapping[int, str] = {1: "experiment", 2: "project_logs", 3: "playground_logs"}
 FIELD_NAMES: Mapping[int, str] = {1: "object_id", 2: "row_id", 3: "span_id", 4: "root_span_id"}
 # Version 4 packs these two as plain bytes of hex; its reader skips 16 bytes for the other fields.
@@ -163,8 +161,8 @@ def _named_fields(rest: bytes) -> dict[str, Any]:
     if not rest:
         return {}
     try:
-        named = orjson.loads(rest)
-    except ValueError as error:
+        named = json.loads(rest)  # exact also for numbers beyond 64 bits, as its writers are
+    except (ValueError, RecursionError) as error:
         raise ValueError("its JSON part cannot be read") from error
     if not isinstance(named, dict):
         raise ValueError("its JSON part is no object")  # noqa: TRY004  (bad text, not a bad call)

@@ -293,9 +293,10 @@ def test_the_middleware_tells_which_span_an_answer_came_from(process: Process) -
     assert rows["work"]["span_parents"] == [rows["POST /chat"]["span_id"]]
 
 
-def sdk(process: Process, script: str, argument: str) -> str:
+def sdk(process: Process, script: str, argument: str, **settings: str) -> str:
     """Run a script with the official SDK in a process of its own; its last line is returned."""
     environment = {
+        **settings,
         "BRAINTRUST_API_URL": process.server.url,
         "BRAINTRUST_APP_URL": process.server.url,
         "BRAINTRUST_API_KEY": process.server.api_key,
@@ -358,3 +359,27 @@ def test_a_trace_official_sdk_to_us_to_official_sdk_is_one_tree(process: Process
     assert rows["ours"]["metadata"]["updated by"] == "official"
     if way == "headers":
         assert sent["baggage"].startswith("their=a%2Fb,")
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_trace_of_an_official_sdk_that_makes_uuids_is_one_tree_too(
+    process: Process, version: int
+) -> None:
+    first = FIRST_SERVICE.replace("span.inject({", "dict({")  # it injects nothing with such ids
+    slug, _ = json.loads(sdk(process, first, "", BRAINTRUST_LEGACY_IDS="1"))
+    with start_span("ours", parent=slug) as span:
+        mine = span.export() if version == 4 else export_span(span, version=3)
+    process.rows()
+    last = LAST_SERVICE.replace("braintrust.extract_trace_context(headers)", "slug")
+    legacy = {"BRAINTRUST_LEGACY_IDS": "1"} if version == 3 else {}
+    sdk(process, last, json.dumps([mine, {}]), **legacy)
+
+    rows = process.rows()
+    assert "-" in rows["first"]["span_id"]
+    assert rows["ours"]["span_parents"] == [rows["first"]["span_id"]]
+    below = ("last by slug", "last by headers")
+    for name in below:
+        [parent] = rows[name]["span_parents"]
+        assert parent.replace("-", "") == rows["ours"]["span_id"].replace("-", "")
+    assert len({row["root_span_id"] for row in rows.values()}) == 1
+    assert rows["ours"]["metadata"]["updated by"] == "official"

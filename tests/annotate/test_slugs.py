@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from braintrust.span_identifier_v3 import SpanComponentsV3, SpanObjectTypeV3
 from braintrust.span_identifier_v4 import SpanComponentsV4
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otel_braintrust.slugs import Slug, decode_slug, encode_slug
 
@@ -46,6 +49,47 @@ def test_the_official_sdk_reads_what_is_written_and_the_other_way_round() -> Non
     assert read.propagated_event == slug.propagated_event
     assert decode_slug(read.to_str()) == slug
     assert encode_slug(decode_slug(read.to_str())) == read.to_str()
+
+
+IDS = st.uuids().map(str) | st.text(min_size=1, max_size=8)
+SPANS = st.none() | st.fixed_dictionaries(
+    {
+        "row_id": IDS,
+        "span_id": st.text("0123456789abcdef", min_size=16, max_size=16) | IDS,
+        "root_span_id": st.text("0123456789abcdef", min_size=32, max_size=32) | IDS,
+    }
+)
+
+
+@pytest.mark.parametrize("reader", [SpanComponentsV3, SpanComponentsV4])
+@given(
+    object_type=st.sampled_from(SpanObjectTypeV3),
+    object_id=st.none() | IDS,
+    arguments=st.dictionaries(st.text(), st.none() | st.text(), min_size=1),
+    span=SPANS,
+    event=st.none() | st.dictionaries(st.text(min_size=1), st.integers() | st.text(), min_size=1),
+)
+def test_slugs_of_any_content_mean_the_same_to_the_official_sdk(
+    reader: Any,
+    object_type: SpanObjectTypeV3,
+    object_id: str | None,
+    arguments: dict[str, str | None],
+    span: dict[str, str] | None,
+    event: dict[str, Any] | None,
+) -> None:
+    fields = {
+        "object_id": object_id,
+        "compute_object_metadata_args": None if object_id else arguments,
+        "propagated_event": event,
+        **(span or {}),
+    }
+    theirs = reader(object_type=object_type, **fields).to_str()
+    ours = decode_slug(theirs)
+    version = 3 if reader is SpanComponentsV3 else 4
+    assert encode_slug(ours, version=version) == theirs
+    again = reader.from_str(encode_slug(ours, version=version))
+    for name in ("object_id", "row_id", "span_id", "root_span_id", "propagated_event"):
+        assert getattr(again, name) == getattr(ours, name)
 
 
 def test_ids_are_opentelemetrys_though_version_3_writes_them_as_a_uuid() -> None:
