@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,15 @@ from otel_braintrust.translation.conventions.rules import Convention
 logger = logging.getLogger("otel_braintrust")
 
 _lock = threading.RLock()
+# The settings that options end in which have no field of their own.
+_FIELDS = {
+    "parent": "destination",
+    "project": "destination",
+    "project_id": "destination",
+    "spans": "mode",
+    "filter_ai_spans": "mode",
+}
+_told_of_options: list[list[str]] = []
 # By identity, because other vendors' providers need not be hashable.
 _configured: list[tuple[weakref.ref[Any], BraintrustSpanProcessor]] = []
 # flush() and ledger() mean the processor that was configured last.
@@ -105,6 +114,7 @@ def configure(
         provider, is_new = _provider_to_use(tracer_provider)
         _latest = known = _processor_on(provider)
         if known is not None and (known.is_active or not _finds_key(api_key)):
+            _tell_of_other_options(known, arguments)
             if instrument:
                 _instrument(known, provider)
             return known
@@ -189,6 +199,26 @@ def _instrument(processor: BraintrustSpanProcessor, provider: Any) -> None:
     if processor.is_active:
         switch_on(provider)
         tell_of_doubles()
+
+
+def _tell_of_other_options(known: BraintrustSpanProcessor, arguments: Mapping[str, Any]) -> None:
+    """Say which options of a later call count for nothing: those of the first are in force."""
+    given = {name: value for name, value in arguments.items() if value not in (None, (), "")}
+    given.pop("conventions", None)
+    asked = Settings.resolve(**given)
+    fields = {name: _FIELDS.get(name, name) for name in sorted(given)}
+    differing = [
+        name
+        for name, field in fields.items()
+        if getattr(asked, field, None) != getattr(known.settings, field, None)
+    ]
+    if differing and differing not in _told_of_options:
+        _told_of_options.append(differing)
+        logger.warning(
+            "configure() was called before for this TracerProvider, if only by "
+            "OTEL_TRACES_EXPORTER=braintrust; what this call says of %s counts for nothing",
+            ", ".join(differing),
+        )
 
 
 def _finds_key(api_key: str | None) -> bool:

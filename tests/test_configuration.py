@@ -31,10 +31,22 @@ def provider() -> Iterator[TracerProvider]:
     made.shutdown()
 
 
-def test_called_twice_it_is_one_processor(server: ScriptedServer, provider: TracerProvider) -> None:
-    first = configure(api_key=KEY, app_url=server.url, tracer_provider=provider)
-    second = configure(api_key=KEY, project="another", tracer_provider=provider)
-    assert first is second
+def test_called_twice_it_is_one_processor(
+    server: ScriptedServer, provider: TracerProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = configure(api_key=KEY, app_url=server.url, tracer_provider=provider, spans="app")
+    assert configure(api_key=KEY, spans="APP", tracer_provider=provider) is first
+    assert caplog.text == ""
+    for _ in range(2):
+        second = configure(
+            api_key="sk-other-1", project="another", spans="ai", tracer_provider=provider
+        )
+        assert first is second
+    assert [record.getMessage() for record in caplog.records] == [
+        "configure() was called before for this TracerProvider, if only by "
+        "OTEL_TRACES_EXPORTER=braintrust; what this call says of api_key, project, spans counts "
+        "for nothing"
+    ]
     provider.get_tracer("t").start_span("once").end()
     assert flush(5.0).sent == 1
     assert ledger().sent == 1
