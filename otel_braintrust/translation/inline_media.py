@@ -6,54 +6,22 @@ that fits a value has it, and nothing below that value is looked at.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-# Shorter texts are words that only look like base64.
-MIN_BASE64_CHARACTERS = 20
+from otel_braintrust.translation.media_types import (
+    TYPE_BY_FORMAT,
+    InlineMedia,
+    media_of,
+    type_by_start,
+    type_of_format,
+)
+
+__all__ = ["InlineMedia", "Refer", "replace_media"]
+
 MAX_DEPTH = 128
 # A value of more objects and lists is sent as it is.
 MAX_NODES = 100_000
-
-EXTENSION_BY_TYPE: Mapping[str, str] = {
-    "application/octet-stream": "bin",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/msword": "doc",
-    "application/vnd.ms-excel": "xls",
-    "audio/mpeg": "mp3",
-    "audio/x-wav": "wav",
-    "image/jpeg": "jpg",
-    "image/svg+xml": "svg",
-    "image/x-icon": "ico",
-    "text/markdown": "md",
-    "text/plain": "txt",
-    "video/quicktime": "mov",
-    "video/x-matroska": "mkv",
-}
-
-# The same word means different types in different blocks: an mp4 may be a film or a sound.
-TYPE_BY_FORMAT: Mapping[str, Mapping[str, str]] = {
-    "image": {"jpg": "image/jpeg", "svg": "image/svg+xml"},
-    "audio": {"mp3": "audio/mpeg", "mpga": "audio/mpeg", "mpeg": "audio/mpeg"},
-    "video": {"mov": "video/quicktime", "mkv": "video/x-matroska", "three_gp": "video/3gpp"},
-    "document": {
-        "pdf": "application/pdf",
-        "csv": "text/csv",
-        "doc": "application/msword",
-        "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "xls": "application/vnd.ms-excel",
-        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "html": "text/html",
-        "txt": "text/plain",
-        "md": "text/markdown",
-    },
-}
 
 _TYPE_KEYS = ("mime_type", "media_type", "mediaType", "mimeType", "content_type", "contentType")
 _DATA_KEYS = ("data", "base64", "blob", "bytes", "file_data", "image", "content")
@@ -64,31 +32,11 @@ _FILE_PARTS = frozenset(
 # Only these say `content` and mean base64.
 _CONTENT_PARTS = frozenset({"binary", "blob"})
 _REFERENCES = frozenset({"braintrust_attachment", "external_attachment"})
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w.+-]*/[A-Za-z0-9][\w.+-]*", re.ASCII)
 _DATA = frozenset({"data:", "DATA:"})
 # Every shape but the data URI has one of these keys.
-_HINTS = frozenset({"b64_json", "inline_data", "inlineData", "source", "data", *_TYPE_KEYS})
-_WHITESPACE = re.compile(r"\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class InlineMedia:
-    """A file found in a value.
-
-    Attributes:
-        content_type: its MIME type.
-        data: its bytes.
-    """
-
-    content_type: str
-    data: bytes
-
-    @property
-    def filename(self) -> str:
-        """`attachment` with the ending that the type has."""
-        subtype = self.content_type.partition("/")[2]
-        return f"attachment.{EXTENSION_BY_TYPE.get(self.content_type, subtype)}"
-
+_HINTS = frozenset(
+    {"b64_json", "inline_data", "inlineData", "source", "data", "images", *_TYPE_KEYS}
+)
 
 Refer = Callable[[InlineMedia], dict[str, Any]]
 
@@ -183,50 +131,12 @@ def _of_data_uri(text: str, refer: Refer) -> Any:
     head, comma, body = text.strip().partition(",")
     if not comma or not head.lower().endswith(";base64"):
         return text
-    found = _media(head[5:].partition(";")[0], body)
+    found = media_of(head[5:].partition(";")[0], body)
     return refer(found) if found is not None else text
 
 
 def _named_type(value: dict[str, Any]) -> str | None:
     return next((value[name] for name in _TYPE_KEYS if isinstance(value.get(name), str)), None)
-
-
-def _media(content_type: Any, data: Any) -> InlineMedia | None:
-    """The file that base64 text holds; None where the text or its type is none."""
-    if not isinstance(content_type, str) or not isinstance(data, (str, bytes)):
-        return None
-    kind = content_type.partition(";")[0].strip().lower()
-    if not _MEDIA_TYPE.fullmatch(kind):
-        return None
-    if isinstance(data, bytes):
-        return InlineMedia(kind, data) if data else None
-    if data[:5] == "data:":  # bytes that were made text on the way here, with no type of their own
-        data = data.partition(";base64,")[2]
-    decoded = _decoded(data)
-    return InlineMedia(kind, decoded) if decoded is not None else None
-
-
-def _decoded(text: str) -> bytes | None:
-    """Decode base64 of either alphabet; None for what is cut short, redacted or none at all."""
-    if len(text) < MIN_BASE64_CHARACTERS or not text[:MIN_BASE64_CHARACTERS].isascii():
-        return None
-    text = _WHITESPACE.sub("", text) if any(c.isspace() for c in text[:80] + text[-80:]) else text
-    if len(text) % 4 or len(text) < MIN_BASE64_CHARACTERS:
-        return None
-    if "-" in text or "_" in text:
-        text = text.replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _type_of_format(block: str, name: Any) -> str | None:
-    if not isinstance(name, str) or not name:
-        return None
-    known = TYPE_BY_FORMAT[block]
-    plain = name.lower()
-    return known.get(plain, None if block == "document" else f"{block}/{plain}")
 
 
 def _reference_itself(_key: str, value: dict[str, Any], _refer: Refer) -> Any:
@@ -238,7 +148,7 @@ def _anthropic_source(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     """`source: {"type": "base64", "media_type", "data"}`, which the reference replaces whole."""
     if value["type"] != "base64":
         return None
-    found = _media(_named_type(value), value.get("data"))
+    found = media_of(_named_type(value), value.get("data"))
     return refer(found) if found is not None else None
 
 
@@ -259,22 +169,22 @@ def _generated_image(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     """An `image_generation_call` of the Responses API, whose `result` is the picture."""
     if value["type"] != "image_generation_call":
         return None
-    kind = _type_of_format("image", value.get("output_format") or "png")
-    return _with_slot(value, "result", _media(kind, value.get("result")), refer)
+    kind = type_of_format("image", value.get("output_format") or "png")
+    return _with_slot(value, "result", media_of(kind, value.get("result")), refer)
 
 
 def _listed_image(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     """An entry of the Images API's `data`."""
-    kind = _type_of_format("image", value.get("output_format") or "png")
-    return _with_slot(value, "b64_json", _media(kind, value["b64_json"]), refer)
+    kind = type_of_format("image", value.get("output_format") or "png")
+    return _with_slot(value, "b64_json", media_of(kind, value["b64_json"]), refer)
 
 
 def _openai_audio(key: str, value: dict[str, Any], refer: Refer) -> Any:
     """`input_audio: {"data", "format"}`, and the audio of an answer where its format is told."""
     if key not in ("input_audio", "audio"):
         return None
-    kind = _type_of_format("audio", value["format"])
-    return _with_slot(value, "data", _media(kind, value.get("data")), refer)
+    kind = type_of_format("audio", value["format"])
+    return _with_slot(value, "data", media_of(kind, value.get("data")), refer)
 
 
 def _bedrock_block(key: str, value: dict[str, Any], refer: Refer) -> Any:
@@ -282,7 +192,7 @@ def _bedrock_block(key: str, value: dict[str, Any], refer: Refer) -> Any:
     source = value.get("source")
     if not isinstance(source, dict):
         return None
-    found = _media(_type_of_format(key, value.get("format")), source.get("bytes"))
+    found = media_of(type_of_format(key, value.get("format")), source.get("bytes"))
     new = _with_slot(source, "bytes", found, refer)
     return {**value, "source": new} if new is not None else None
 
@@ -291,7 +201,7 @@ def _gemini_part(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     """`inline_data: {"mime_type", "data"}`, which becomes an image or a file of a chat message."""
     name = "inline_data" if "inline_data" in value else "inlineData"
     inner = value[name]
-    found = _media(_named_type(inner), inner.get("data")) if isinstance(inner, dict) else None
+    found = media_of(_named_type(inner), inner.get("data")) if isinstance(inner, dict) else None
     if found is None:
         return None
     is_image = found.content_type.startswith("image/")
@@ -312,10 +222,24 @@ def _typed_data(_key: str, value: dict[str, Any], refer: Refer) -> Any:
         return None
     for name in _DATA_KEYS:
         if name in value and (name != "content" or part in _CONTENT_PARTS):
-            new = _with_slot(value, name, _media(content_type, value[name]), refer)
+            new = _with_slot(value, name, media_of(content_type, value[name]), refer)
             if new is not None:
                 return new
     return None
+
+
+def _ollama_message(_key: str, value: dict[str, Any], refer: Refer) -> Any:
+    """A message whose `images` are base64 and nothing else; how each begins says what it is."""
+    listed = value["images"]
+    if not isinstance(listed, (list, tuple)):
+        return None
+    found = [media_of(type_by_start(each), each) for each in listed]
+    if not any(found):
+        return None
+    images = [
+        each if media is None else refer(media) for each, media in zip(listed, found, strict=True)
+    ]
+    return {**value, "images": images}
 
 
 def _with_slot(
@@ -334,5 +258,6 @@ _SHAPES: tuple[tuple[str, Callable[[str, dict[str, Any], Refer], Any]], ...] = (
     ("format", _openai_audio),
     ("inline_data", _gemini_part),
     ("inlineData", _gemini_part),
+    ("images", _ollama_message),
     *((name, _typed_data) for name in _TYPE_KEYS),
 )
