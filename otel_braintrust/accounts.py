@@ -5,146 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from otel_braintrust.attachment_counts import AttachmentCounts
+from otel_braintrust.counts import DROP_REASONS, Counts, FlushResult, Loss
+from otel_braintrust.tickets import Ticket
 
-# Why spans are dropped. The words are part of the public ledger; keep them.
-DROP_REASONS: Mapping[str, str] = {
-    "no_api_key": "no API key was found, so nothing is sent",
-    "not_configured": "the settings could not be used, so nothing is sent",
-    "queue_full": "more spans waited than the queue holds",
-    "auth": "the server refused the API key, or the key may not write there",
-    "not_found": "the address or the project does not exist",
-    "rejected": "the server refused the row itself",
-    "too_large": "the row has more bytes than the server takes",
-    "throttled": "the server asked to wait for longer than spans are kept",
-    "server_error": "the server failed for longer than spans are kept",
-    "connection": "the server could not be reached for longer than spans are kept",
-    "unreadable": "the span could not be made into a row",
-    "spool_full": "the row could not wait on disk, where the spool holds all that it may",
-    "spool_expired": "the row waited on disk for longer than rows are kept there",
-    "shutdown": "time for delivery ran out at shutdown or at the end of the process",
-    "after_shutdown": "the span ended after shutdown",
-}
+__all__ = ["DROP_REASONS", "Counts", "FlushResult", "Ledger", "Loss", "Ticket", "Watch"]
+
 MAX_IDS_OF_LOSS = 100
 SETTLED_COLUMNS = ("sent", "spooled", "filtered", "dropped")
-
-
-class Ticket:
-    """One ended span on its way; settled once, in one column.
-
-    Args:
-        span: The span; None for one whose row is read back from disk.
-        sequence: How many spans had ended by then, this one included.
-        size_bytes: About how much memory it holds.
-    """
-
-    # Defaults on the class make a ticket cheap: few have another value for long.
-    column: str | None = None
-    parcel: Any = None  # the row, where it was made before the span was queued
-    route: str | None = None  # where the application's function sends it
-    is_local_root = False  # no span of this process that goes is above it
-
-    def __init__(self, span: Any, sequence: int, size_bytes: int = 0) -> None:
-        self.span = span
-        self.context: Any = span.context if span is not None else None
-        self.sequence = sequence
-        self.size_bytes = size_bytes
-
-    @classmethod
-    def on_disk(cls) -> Ticket:
-        """The ticket of a span of this process whose row is read back from disk."""
-        ticket = cls(None, 0)
-        ticket.column = "spooled"
-        return ticket
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The ledger's columns at one moment.
-
-    Attributes:
-        ended: Spans that ended here; the sum of all columns but ``sampled``.
-        sent: Spans whose row the server took.
-        spooled: Spans whose row waits on disk.
-        filtered: Spans left out because a rule says so.
-        sampled: Spans that the sampler left out; they are not among those that ended here.
-        dropped: Spans lost, by reason; see :data:`DROP_REASONS`.
-        pending: Spans that wait to be sent or tried again.
-        attachments: What became of the attachments of the spans' rows.
-    """
-
-    ended: int = 0
-    sent: int = 0
-    spooled: int = 0
-    filtered: int = 0
-    sampled: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    pending: int = 0
-    attachments: AttachmentCounts = field(default_factory=AttachmentCounts)
-
-    def __str__(self) -> str:
-        parts = [f"{self.ended} spans ended", f"{self.sent} sent"]
-        parts += [
-            f"{getattr(self, column)} {column}"
-            for column in ("spooled", "filtered", "pending")
-            if getattr(self, column)
-        ]
-        if self.dropped:
-            reasons = ", ".join(
-                f"{reason} {count}" for reason, count in sorted(self.dropped.items())
-            )
-            parts.append(f"{sum(self.dropped.values())} dropped ({reasons})")
-        return ", ".join(parts) + (f"; {self.attachments}" if self.attachments else "")
-
-
-@dataclass(frozen=True)
-class FlushResult:
-    """What became of the spans that ended before a flush and that no earlier flush reported.
-
-    A span still pending in one result is counted again in the next.
-
-    Attributes:
-        sent: Spans whose row the server took.
-        spooled: Spans whose row waits on disk.
-        dropped: Spans lost; the ledger has the reasons.
-        pending: Spans not delivered in the time given; they are still tried.
-        filtered: Spans left out because a rule says so.
-        attachments_pending: Attachments not uploaded in the time given; they are still tried.
-        attachments_lost: Attachments lost since the last flush; the ledger has the reasons.
-    """
-
-    sent: int = 0
-    spooled: int = 0
-    dropped: int = 0
-    pending: int = 0
-    filtered: int = 0
-    attachments_pending: int = 0
-    attachments_lost: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing is pending and nothing was dropped or lost."""
-        lost = self.dropped + self.attachments_lost
-        return self.pending + self.attachments_pending + lost == 0
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Spans that were lost together, as ``on_drop`` is told.
-
-    Attributes:
-        reason: One of :data:`DROP_REASONS`.
-        count: How many spans.
-        span_ids: Their ids as 16 hex digits, the first hundred of them.
-    """
-
-    reason: str
-    count: int
-    span_ids: tuple[str, ...] = ()
 
 
 class Watch:

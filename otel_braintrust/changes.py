@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from otel_braintrust.attachments import Attachment
-from otel_braintrust.delivery.followers import Change, Followers
+from otel_braintrust.delivery.change_shelf import Change
+from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.enclosing import files_of

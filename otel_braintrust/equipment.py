@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.attaching import AttachmentApi
 from otel_braintrust.delivery.attachment_store import AttachmentStore
+from otel_braintrust.delivery.change_shelf import ChangeShelf
 from otel_braintrust.delivery.courier import Courier
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.http import Connection
@@ -93,6 +94,7 @@ def new_followers(
         max_retry_s=settings.max_retry_s,
         max_field_bytes=settings.max_field_bytes,
         troubles=troubles,
+        shelf=_open_change_shelf(settings, api_key, troubles),
         redact=new_redaction(settings, troubles),
         has_thread=not settings.sync_flush,
     )
@@ -208,6 +210,18 @@ def new_uploads(
         shelf=None if spool is None else lambda book: Shelf(AttachmentStore(spool), book, troubles),
         has_threads=not settings.sync_flush,
         after_each=notices.deliver if notices is not None else lambda: None,
+    )
+
+
+def _open_change_shelf(settings: Settings, api_key: str, troubles: Troubles) -> ChangeShelf | None:
+    spool = _open_spool(settings, api_key)
+    if spool is None:
+        return None
+    return ChangeShelf(
+        spool,
+        troubles,
+        max_field_bytes=settings.max_field_bytes,
+        writes_first=settings.spool_mode == "always",
     )
 
 

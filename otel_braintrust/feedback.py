@@ -14,7 +14,7 @@ from otel_braintrust.annotate import log
 from otel_braintrust.annotations import checked, json_value_and_files, shown
 from otel_braintrust.attachments import Attachment
 from otel_braintrust.changes import send
-from otel_braintrust.delivery.followers import Change
+from otel_braintrust.delivery.change_shelf import Change
 from otel_braintrust.targets import Target
 from otel_braintrust.traced_span import FIELDS
 

@@ -183,7 +183,8 @@ class BraintrustSpanProcessor(SpanProcessor):
     def ledger(self) -> Counts:
         """What became of the spans that ended so far."""
         self._intake.read()
-        return self._exporter.ledger
+        counts = self._exporter.ledger
+        return replace(counts, changes=self._followers.counts) if self._followers else counts
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp the span with its destination, and note that it started."""
@@ -237,7 +238,10 @@ class BraintrustSpanProcessor(SpanProcessor):
             self._live.flush(deadline)
         waiting = self._followers.flush(deadline) if self._followers is not None else 0
         waiting += unread
-        return replace(result, pending=result.pending + waiting) if waiting else result
+        lost = self._followers.newly_lost() if self._followers is not None else 0
+        if waiting or lost:
+            result = replace(result, pending=result.pending + waiting, changes_lost=lost)
+        return result
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """As :meth:`flush`, in milliseconds; True when nothing was lost and nothing is pending."""

@@ -29,6 +29,7 @@ class Undelivered:
         self._lock = threading.RLock()
         self._waiting: dict[int, None] = {}
         self._lost: dict[int, None] = {}
+        self._on_disk: dict[int, None] = {}
 
     def note_start(self, span_id: int) -> None:
         """Remember a span that starts."""
@@ -38,18 +39,23 @@ class Undelivered:
             _forget_oldest(waiting)
 
     def note_settled(self, tickets: Sequence[Ticket], column: str) -> None:
-        """Note what became of spans; those on disk still wait."""
-        if column == "spooled":
-            return
+        """Note what became of spans; those on disk still wait, and nobody will say of them more."""
         for ticket in tickets:
-            if ticket.context is not None:
+            if ticket.context is None:
+                continue
+            if column == "spooled":
+                self._on_disk[ticket.context.span_id] = None
+            else:
                 self.note_end(ticket.context.span_id, is_lost=column != "sent")
+        while len(self._on_disk) > self._max_spans:
+            _forget_oldest(self._on_disk)
         if self.on_change is not None:
             self.on_change()
 
     def note_end(self, span_id: int, *, is_lost: bool) -> None:
         """Note that a span's row is there, or never will be."""
         self._waiting.pop(span_id, None)
+        self._on_disk.pop(span_id, None)
         if is_lost:
             self._lost[span_id] = None
             if len(self._lost) > self._max_spans:
@@ -58,6 +64,10 @@ class Undelivered:
     def is_waiting(self, row_id: str) -> bool:
         """Tell whether a row is still to come."""
         return _number(row_id) in self._waiting
+
+    def is_on_disk(self, row_id: str) -> bool:
+        """Tell whether a row was left to the disk."""
+        return _number(row_id) in self._on_disk
 
     def is_lost(self, row_id: str) -> bool:
         """Tell whether a row will never come, because its span was left out or lost."""

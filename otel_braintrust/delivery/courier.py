@@ -17,12 +17,8 @@ from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
-from otel_braintrust.delivery.working import Worker
+from otel_braintrust.delivery.working import Worker, before_saving
 from otel_braintrust.notices import Notices
-
-# What a stop keeps of its time for writing to the disk.
-SAVE_SHARE = 0.4
-MAX_SAVE_S = 1.5
 
 
 class Courier:
@@ -230,11 +226,7 @@ class Courier:
         self._inbox.tell_full(dropped)
 
     def _before_saving(self, deadline: float) -> float:
-        """When the network's time is over, so that some is left for the disk."""
-        if not self._settlement.keeps_lost:
-            return deadline
-        remaining_s = max(0.0, deadline - time.monotonic())
-        return deadline - min(MAX_SAVE_S, SAVE_SHARE * remaining_s)
+        return before_saving(deadline) if self._settlement.keeps_lost else deadline
 
     def _waits_on_disk(self) -> bool:
         return self._replay is not None and self._ledger.counts.spooled > 0

@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from otel_braintrust.delivery.answers import require_taken
-from otel_braintrust.delivery.destinations import Destination, Projects
+from otel_braintrust.change_counts import ChangeBook, ChangeCounts
+from otel_braintrust.delivery.change_posting import ChangePoster
+from otel_braintrust.delivery.change_shelf import Change, ChangeShelf
 from otel_braintrust.delivery.errors import ApiError
 from otel_braintrust.delivery.http import Connection
-from otel_braintrust.delivery.parcels import Parcel, address, body_of, pack, seal
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS, Backoff
 from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.delivery.working import Worker, before_saving
 
 MAX_WAITING = 10_000
-MAX_REQUEST_BYTES = 3 * 1024 * 1024
-MAX_REQUEST_ROWS = 100
+MAX_AT_ONCE = 100
+# Where there is a disk, an outage of this length sends changes there, as it does rows.
+SHELVE_AFTER_S = 10.0
+BEAT_EVERY_S = 15.0
+LEAST_TIME_TO_WRITE_S = 0.3
 
 
 class Rows(Protocol):
@@ -29,25 +32,11 @@ class Rows(Protocol):
     def is_waiting(self, row_id: str) -> bool:
         """Tell whether the row is still to come."""
 
+    def is_on_disk(self, row_id: str) -> bool:
+        """Tell whether it waits on disk, for whoever sends what lies there."""
+
     def is_lost(self, row_id: str) -> bool:
         """Tell whether it will never come."""
-
-
-@dataclass(slots=True, eq=False)
-class Change:
-    """One row that changes another.
-
-    Attributes:
-        row: What is sent, without the keys of its container.
-        row_id: Id of the row that it changes.
-        destination: Where that row is.
-    """
-
-    row: dict[str, Any]
-    row_id: str
-    destination: Destination
-    first_failed_at: float | None = None
-    is_redacted: bool = False
 
 
 class Followers:
@@ -62,6 +51,7 @@ class Followers:
         max_retry_s: How long a change is tried from its first failure, in seconds.
         max_field_bytes: Most bytes of one text.
         troubles: Where trouble is told.
+        shelf: Where changes wait on disk that cannot be sent; None: nowhere.
         redact: Masks a row before it is sent; None in return: nothing of it may be.
         has_thread: Send from a thread; else only from the callers of ``flush`` and ``stop``.
     """
@@ -74,47 +64,72 @@ class Followers:
         max_retry_s: float,
         max_field_bytes: int,
         troubles: Troubles,
+        shelf: ChangeShelf | None = None,
         redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
         has_thread: bool = True,
     ) -> None:
         self._connection = connection
         self._redact = redact
-        self._projects = Projects(connection)
+        self._poster = ChangePoster(connection, max_field_bytes=max_field_bytes)
         self._rows = rows
-        self._max_retry_s = max_retry_s
-        self._max_field_bytes = max_field_bytes
+        self._longest_s = max_retry_s if shelf is None else min(max_retry_s, SHELVE_AFTER_S)
         self._troubles = troubles
-        self._has_thread = has_thread
-        self.renew_after_fork()
+        self._shelf = shelf
+        self._worker = Worker(self._work, may_start=has_thread, name="otel-braintrust-changes")
+        self._begin()
 
     def renew_after_fork(self) -> None:
         """Begin anew in a forked child: what waits belongs to the parent, which sends it."""
+        if self._shelf is not None:
+            self._shelf.renew_after_fork()
+        self._begin()
+
+    def _begin(self) -> None:
         self._changed = threading.Condition(threading.RLock())
         self._waiting: list[Change] = []
-        self._thread: threading.Thread | None = None
+        self._has_news = False  # changes came, or rows were settled
+        self._worker.begin()
         self._working = threading.Lock()
         self._backoff = Backoff()
         self._resume_at = 0.0
         self._stopped = False
+        self._book = ChangeBook()
+        self._lost_told = 0
+        # Rows of which a change lies on disk: what is said of them later goes behind it.
+        self._shelved_rows: set[str] = set()
+
+    @property
+    def counts(self) -> ChangeCounts:
+        """What became of the changes so far."""
+        with self._changed:
+            return self._book.counts(len(self._waiting))
+
+    def newly_lost(self) -> int:
+        """How many changes were lost since the last call."""
+        before, self._lost_told = self._lost_told, self.counts.total_lost
+        return self._lost_told - before
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take changes to send; never waits."""
+        added = list(changes)
         with self._changed:
             if self._stopped:
-                self._tell_lost("after_shutdown", 1, "it came after shutdown")
+                self._tell_lost("after_shutdown", len(added), "it came after shutdown")
                 return
-            self._waiting.extend(changes)
+            self._waiting.extend(added)
             excess = len(self._waiting) - MAX_WAITING
             if excess > 0:
                 del self._waiting[-excess:]
                 self._tell_lost("queue_full", excess, f"{MAX_WAITING} wait already")
+            self._has_news = True
             self._changed.notify_all()
-        self._ensure_thread()
+        self._worker.ensure_thread()
 
     def wake(self) -> None:
         """Look again at what waits: rows have arrived."""
         if self._waiting:
             with self._changed:
+                self._has_news = True
                 self._changed.notify_all()
 
     def flush(self, deadline: float) -> int:
@@ -129,7 +144,7 @@ class Followers:
         with self._changed:
             self._resume_at = 0.0
             self._changed.notify_all()
-        if self._waiting and not self._ensure_thread():
+        if self._waiting and not self._worker.ensure_thread():
             self._work_until(lambda: not self._has_ready(), deadline)
         with self._changed:
             while self._has_ready():
@@ -140,48 +155,90 @@ class Followers:
             return sum(1 for each in self._waiting if not self._rows.is_waiting(each.row_id))
 
     def stop(self, deadline: float) -> None:
-        """Send what can be sent until the deadline; the rest is lost, and told."""
-        self.flush(deadline)
+        """Send what can be sent until the deadline; the rest goes to the disk, or is lost."""
+        if self._stopped:
+            return
+        self.flush(deadline if self._shelf is None else before_saving(deadline))
         with self._changed:
             self._stopped = True
-            lost, self._waiting = len(self._waiting), []
+            rest = list(self._waiting)
             self._changed.notify_all()
-        if lost:
-            self._tell_lost("shutdown", lost, "time ran out at shutdown")
+        if self._shelf is not None:
+            self._shelf.hurry(max(deadline, time.monotonic() + LEAST_TIME_TO_WRITE_S))
+        self._put_away(rest, "shutdown", "time ran out at shutdown")
+        if self._shelf is not None:
+            self._shelf.close()
         self._connection.close()
 
     def _has_ready(self) -> bool:
         return any(not self._rows.is_waiting(each.row_id) for each in self._waiting)
 
-    def _ensure_thread(self) -> bool:
-        if not self._has_thread:
-            return False
-        with self._changed:
-            if self._thread is not None and self._thread.is_alive():
-                return True
-            thread = threading.Thread(
-                target=self._work, name="otel-braintrust-changes", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:  # the interpreter is ending
-                return False
-            self._thread = thread
-            return True
-
     def _work(self) -> None:
-        while True:
+        while self._next_task():
+            self._put_in_order()
+            if self._has_ready() and self._resume_at <= time.monotonic():
+                self._step(None)
+
+    def _next_task(self) -> bool:
+        """Wait for something to do; False when there will be nothing any more."""
+        with self._changed:
+            while not self._stopped:
+                wait_s = self._resume_at - time.monotonic() if self._has_ready() else None
+                if self._has_news or (wait_s is not None and wait_s <= 0):
+                    return True
+                if self._shelf is not None and self._shelf.writes_first and self._waiting:
+                    wait_s = BEAT_EVERY_S if wait_s is None else min(wait_s, BEAT_EVERY_S)
+                    self._shelf.beat()
+                self._changed.wait(wait_s)
+            return False
+
+    def _put_in_order(self) -> None:
+        """Let go what is said of lost rows, and put away what is said of rows on disk."""
+        with self._changed:
+            self._has_news = False
+            waiting = list(self._waiting)
+        lost = [each for each in waiting if self._rows.is_lost(each.row_id)]
+        if lost:
+            self._settle(lost, lost="no_row")
+            why = f"span {lost[0].row_id} was not sent itself: left out by a rule, or lost"
+            self._tell("no_row", len(lost), why)
+        if self._shelf is None:
+            return
+        behind = [each for each in waiting if self._belongs_on_disk(each) and each not in lost]
+        self._put_away(behind)
+        if self._shelf.writes_first:
             with self._changed:
-                while not self._stopped:
-                    wait_s = self._resume_at - time.monotonic()
-                    if self._has_ready() and wait_s <= 0:
-                        break
-                    self._changed.wait(wait_s if self._has_ready() else None)
-                if self._stopped:
-                    return
-            self._step(None)
+                fresh = [each for each in self._waiting if each.spool_number is None]
+            self._shelf.write([each for each in fresh if self._may_go(each)], owned=True)
+
+    def _belongs_on_disk(self, change: Change) -> bool:
+        return change.row_id in self._shelved_rows or self._rows.is_on_disk(change.row_id)
+
+    def _put_away(self, changes: list[Change], reason: str = "", why: str = "") -> None:
+        """Leave changes to the disk; where that fails they are lost, if there is a reason."""
+        changes = [each for each in changes if self._may_go(each)]
+        if not changes:
+            return
+        kept: list[Change] = []
+        if self._shelf is not None:
+            written = [each for each in changes if each.spool_number is not None]
+            unwritten = [each for each in changes if each.spool_number is None]
+            if written:
+                self._shelf.release(written)
+            if unwritten and self._shelf.write(unwritten, owned=False) and not reason:
+                reason, why = "spool_full", "the spool holds OTEL_BRAINTRUST_SPOOL_MAX_BYTES"
+            kept = [each for each in changes if each.spool_number is not None]
+            if len(self._shelved_rows) < MAX_WAITING:
+                self._shelved_rows.update(each.row_id for each in kept)
+        self._settle(kept, "spooled")
+        gone = [each for each in changes if each.spool_number is None]
+        if gone and reason:
+            self._settle(gone, lost=reason)
+            self._tell(reason, len(gone), why)
 
     def _work_until(self, is_done: Callable[[], bool], deadline: float) -> None:
+        with suppressed_instrumentation():
+            self._put_in_order()
         while not is_done() and time.monotonic() < deadline:
             wait_s = self._resume_at - time.monotonic()
             if wait_s > 0:
@@ -198,90 +255,70 @@ class Followers:
                 with suppressed_instrumentation():
                     self._send(wave, deadline)
             except Exception as error:  # noqa: BLE001  (the thread must outlive whatever happens)
-                self._discard(wave)
-                self._tell_lost("internal", len(wave), f"unexpected {type(error).__name__}")
+                self._settle(wave, lost="internal")
+                self._tell("internal", len(wave), f"unexpected {type(error).__name__}")
 
     def _next_wave(self) -> list[Change]:
+        wave: dict[tuple[str, str], Change] = {}
         with self._changed:
-            lost = [each for each in self._waiting if self._rows.is_lost(each.row_id)]
-            self._discard(lost)
-            wave: dict[tuple[str, str], Change] = {}
             for change in self._waiting:
                 if not self._rows.is_waiting(change.row_id):
                     wave.setdefault((str(change.destination), change.row_id), change)
-        if lost:
-            why = f"span {lost[0].row_id} was not sent itself: left out by a rule, or lost"
-            self._tell_lost("no_row", len(lost), why)
-        return list(wave.values())[:MAX_REQUEST_ROWS]
+        return list(wave.values())[:MAX_AT_ONCE]
 
     def _send(self, wave: list[Change], deadline: float | None) -> None:
-        parcels: list[Parcel] = []
-        changes: dict[int, Change] = {}
-        for change in wave:
-            if not self._may_go(change):
-                self._discard([change])
-                continue
-            try:
-                container = self._projects.container(change.destination, deadline=deadline)
-            except ApiError as error:
-                self._note_failure([change], error)
-                continue
-            limit = self._max_field_bytes
-            parcel = seal(None, dict(change.row), change.destination, max_field_bytes=limit)
-            address(parcel, container)
-            parcels.append(parcel)
-            changes[id(parcel)] = change
-        for batch in pack(parcels, max_bytes=MAX_REQUEST_BYTES, max_rows=MAX_REQUEST_ROWS):
-            self._post(batch, changes, deadline)
+        ready = [change for change in wave if self._may_go(change)]
+        for changes, error in self._poster.post(ready, deadline):
+            if error is not None:
+                self._note_failure(changes, error)
+            else:
+                self._backoff.note_progress()
+                self._settle(changes, "sent")
 
     def _may_go(self, change: Change) -> bool:
         """Mask a change, once; False when nothing of it is left to say."""
         if self._redact is not None and not change.is_redacted:
             change.row = self._redact(change.row) or {}
             change.is_redacted = True
+        if not change.row:
+            self._settle([change], lost="masked")
         return bool(change.row)
-
-    def _post(
-        self, batch: list[Parcel], changes: dict[int, Change], deadline: float | None
-    ) -> None:
-        mine = [changes[id(parcel)] for parcel in batch]
-        try:
-            answer = self._connection.api("POST", "/logs3", data=body_of(batch), deadline=deadline)
-            require_taken(answer)
-        except RETRYABLE_ERRORS as error:
-            self._note_failure(mine, error)
-        except ApiError as error:
-            if len(batch) == 1:
-                self._note_failure(mine, error)
-                return
-            for parcel in batch:  # one of them is to blame; the others shall arrive
-                self._post([parcel], changes, deadline)
-        else:
-            self._backoff.note_progress()
-            self._discard(mine)
 
     def _note_failure(self, changes: list[Change], error: ApiError) -> None:
         now = time.monotonic()
-        given_up = []
+        late, refused = [], []
         for change in changes:
             change.first_failed_at = change.first_failed_at or now
-            is_late = now - change.first_failed_at >= self._max_retry_s
-            if is_late or not isinstance(error, RETRYABLE_ERRORS):
-                given_up.append(change)
-        self._discard(given_up)
-        if given_up:
-            self._tell_lost("refused", len(given_up), str(error))
+            if not isinstance(error, RETRYABLE_ERRORS):
+                refused.append(change)
+            elif now - change.first_failed_at >= self._longest_s:
+                late.append(change)
+        if refused:
+            self._settle(refused, lost="refused")
+            self._tell("refused", len(refused), str(error))
+        self._put_away(late, "late", str(error))
+        given_up = [*late, *refused]
         if len(given_up) < len(changes):
             with self._changed:
                 self._resume_at = now + self._backoff.next_wait_s(error)
 
-    def _discard(self, changes: list[Change]) -> None:
+    def _settle(self, changes: Sequence[Change], column: str = "", *, lost: str = "") -> None:
+        """Enter what became of changes: a column, or the reason of their loss."""
+        if not changes:
+            return
+        if self._shelf is not None and column != "spooled":
+            self._shelf.remove(changes)
         gone = {id(change) for change in changes}
         with self._changed:
             self._waiting = [each for each in self._waiting if id(each) not in gone]
+            self._book.enter(len(changes), column, lost=lost)
             self._changed.notify_all()
 
-    def _tell_lost(self, kind: str, count: int, why: str) -> None:
+    def _tell_lost(self, reason: str, count: int, why: str) -> None:
+        self._book.enter(count, lost=reason)
+        self._tell(reason, count, why)
+
+    def _tell(self, kind: str, count: int, why: str) -> None:
         self._troubles.tell(
             f"changes: {kind}",
             logging.WARNING,

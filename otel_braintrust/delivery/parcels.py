@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.destinations import Destination
@@ -44,6 +47,7 @@ class Parcel:
         first_failed_at: When the first of them did, on ``time.monotonic()``.
         spool_number: Its number on disk, if it lies there.
         is_replayed: True when it was read back from disk or from a file.
+        changes_row: Id of the row that it changes, if it is such a row.
         enclosures: The attachments that it refers to, to be uploaded once it has arrived.
     """
 
@@ -60,6 +64,7 @@ class Parcel:
     first_failed_at: float | None = None
     spool_number: int | None = None
     is_replayed: bool = False
+    changes_row: str | None = None
     enclosures: tuple[Enclosure, ...] = ()
 
     @property
@@ -68,12 +73,36 @@ class Parcel:
         return len(self.row) + len(self.container) + 1
 
     @property
+    def row_id(self) -> str | None:
+        """The row's id, which is the span's, as far as it can be told without reading all of it."""
+        found = re.search(rb'"id":"([^"]{1,64})"', self.row)
+        return found[1].decode("utf-8", "replace") if found else None
+
+    @property
     def name(self) -> str:
         """The span's id, for a line in the log."""
         if self.ticket is not None and self.ticket.context is not None:
             return format(self.ticket.context.span_id, "016x")
         found = re.search(rb'"span_id":"([^"]{1,64})"', self.row)
         return found[1].decode("utf-8", "replace") if found else "of another process"
+
+
+def row_changed_by(row: bytes) -> str | None:
+    """The id of the row that a row changes or comments on; None: it stands for itself.
+
+    Args:
+        row: The row as a JSON object.
+    """
+    if b'"_is_merge":true' not in row and b'"comment":' not in row:
+        return None
+    try:
+        fields = orjson.loads(row)
+    except ValueError:  # lone surrogates, which only the standard library reads
+        fields = json.loads(row)
+    changed = fields.get("id") if fields.get("_is_merge") else None
+    if isinstance(fields.get("comment"), dict) and isinstance(fields.get("origin"), dict):
+        changed = fields["origin"].get("id")
+    return changed if isinstance(changed, str) else None
 
 
 def seal(
@@ -114,6 +143,9 @@ def body_of(parcels: Iterable[Parcel]) -> bytes:
 def pack(parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int) -> Iterator[list[Parcel]]:
     """Group rows, in order, into requests; a row larger than ``max_bytes`` goes alone.
 
+    Two changes of one row go in two requests: all of a request counts as one change, and only the
+    later one's author would be kept.
+
     Args:
         parcels: Rows with their containers.
         max_bytes: Most bytes in one request's body.
@@ -121,12 +153,16 @@ def pack(parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int) -> Iterato
     """
     batch: list[Parcel] = []
     batch_bytes = ENVELOPE_BYTES
+    changed: set[str] = set()
     for parcel in parcels:
         full = len(batch) >= max_rows or batch_bytes + parcel.size_bytes > max_bytes
-        if batch and full:
+        if batch and (full or parcel.changes_row in changed):
             yield batch
             batch, batch_bytes = [], ENVELOPE_BYTES
+            changed.clear()
         batch.append(parcel)
+        if parcel.changes_row is not None:
+            changed.add(parcel.changes_row)
         batch_bytes += parcel.size_bytes
     if batch:
         yield batch

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.delivery.destinations import Destination
-from otel_braintrust.delivery.parcels import Parcel
+from otel_braintrust.delivery.parcels import Parcel, row_changed_by
 from otel_braintrust.delivery.retrying import Backoff
 from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.sending import Sender
@@ -124,8 +124,9 @@ class Replay:
             self.next_at = self._clock() + LOOK_EVERY_S
             return Round()
         before = len(self._parcels)
-        round_ = self._sender.attempt(self._parcels, deadline)
-        self._parcels = [parcel for parcel in round_.waiting if not parcel.is_settled]
+        ready, early = _in_turn(self._parcels)
+        round_ = self._sender.attempt(ready, deadline)
+        self._parcels = [p for p in [*round_.waiting, *early] if not p.is_settled]
         self._plan(round_, before)
         return round_
 
@@ -169,6 +170,7 @@ class Replay:
         ticket = Ticket.on_disk() if row.writer == self._spool.token else None
         parcel = Parcel(row.row, Destination(kind, value), ticket)
         parcel.spool_number, parcel.is_replayed = row.number, True
+        parcel.changes_row = row_changed_by(row.row)
         return parcel
 
     def _tell_expired(self, own: int, others: int) -> None:
@@ -178,3 +180,12 @@ class Replay:
             "%d rows dropped that waited on disk for longer than OTEL_BRAINTRUST_SPOOL_MAX_AGE"
         )
         self._troubles.tell("spool_expired", logging.ERROR, message, count, count=count)
+
+
+def _in_turn(parcels: list[Parcel]) -> tuple[list[Parcel], list[Parcel]]:
+    """The rows to send now, and those that change a row which must be there first."""
+    if all(parcel.changes_row is None for parcel in parcels):
+        return parcels, []
+    coming = {parcel.row_id for parcel in parcels if parcel.changes_row is None}
+    early = [parcel for parcel in parcels if parcel.changes_row in coming]
+    return [parcel for parcel in parcels if parcel not in early], early

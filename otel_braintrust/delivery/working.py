@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from otel_braintrust.delivery.silence import suppressed_instrumentation
+
+# What a stop keeps of its time for writing to the disk.
+SAVE_SHARE = 0.4
+MAX_SAVE_S = 1.5
+
+
+def before_saving(deadline: float) -> float:
+    """When the network's time is over, so that some is left for the disk.
+
+    Args:
+        deadline: When all of the time is over, on ``time.monotonic()``.
+    """
+    remaining_s = max(0.0, deadline - time.monotonic())
+    return deadline - min(MAX_SAVE_S, SAVE_SHARE * remaining_s)
 
 
 class Worker:
@@ -14,10 +29,14 @@ class Worker:
     Args:
         work: All there is to do; called in the thread, and ends when there will be no more of it.
         may_start: False: there is never a thread.
+        name: The thread's name.
     """
 
-    def __init__(self, work: Callable[[], object], *, may_start: bool) -> None:
+    def __init__(
+        self, work: Callable[[], object], *, may_start: bool, name: str = "otel-braintrust"
+    ) -> None:
         self._work = work
+        self._name = name
         self._may_start = may_start
         self.begin()
 
@@ -35,7 +54,7 @@ class Worker:
         with self._lock:
             if self.thread is not None and self.thread.is_alive():
                 return True
-            thread = threading.Thread(target=self._run, name="otel-braintrust", daemon=True)
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is ending
