@@ -186,14 +186,14 @@ class Import:
             return
         records = in_envelope(value)
         if records is None:
-            self._read_record(value, self._seed(piece.data), place)
+            self._read_record(value, place)
             return
         for index, record in enumerate(records):
-            self._read_record(record, self._seed(encode(record)), f"{place}, record {index}")
+            self._read_record(record, f"{place}, record {index}")
 
-    def _read_record(self, value: Any, seed: bytes, place: str) -> None:
+    def _read_record(self, value: Any, place: str) -> None:
         try:
-            record = read_record(value, seed)
+            record = read_record(value, lambda: self._seed(encode(value)))
         except EventError as error:
             self._note_unreadable(f"{place}: {error}; the record was left out, mend it and repeat")
             return

@@ -8,7 +8,7 @@ the nesting; times of the spans beneath.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -22,6 +22,9 @@ ATTRIBUTE_FIELDS = ("name", "type")
 # Where answers and requests of the API, and of the command `fetch`, have their rows.
 ENVELOPES = ("logs", "events", "rows")
 AUDIT_SOURCES = ("app", "api", "external")
+# Where a row was; it goes where the import goes.
+CONTAINER_FIELDS = frozenset({"project_id", "experiment_id", "dataset_id", "prompt_session_id"})
+IGNORED_FIELDS = SERVER_FIELDS | CONTAINER_FIELDS | {CHILDREN, *ATTRIBUTE_FIELDS}
 
 
 @dataclass(slots=True)
@@ -47,18 +50,19 @@ def in_envelope(value: Any) -> list[Any] | None:
     return None
 
 
-def read_record(value: Any, seed: bytes) -> Record:
+def read_record(value: Any, seed_of: Callable[[], bytes]) -> Record:
     """Make rows of a row or a tree.
 
     Args:
         value: An object with the fields of a row, ``name``, ``type``, ``comments`` and
             ``children``, none of which needs to be there.
-        seed: What ids are made of where there are none.
+        seed_of: Tells what ids are made of, for a record that brings none itself.
 
     Raises:
         EventError: It is no object, or a field is unknown or has a wrong type; says which node.
     """
     record = Record()
+    seed = _own_seed(value) or seed_of()
     nodes: list[_Node] = []
     for path, said, above in _walk(value):
         parent = nodes[above] if above is not None else None
@@ -82,6 +86,12 @@ class _Node:
     row: dict[str, Any]
     parent: _Node | None
     own_metrics: frozenset[str]
+
+
+def _own_seed(value: Any) -> bytes:
+    """The id of the outermost row: what the ids beneath it are made of, where there is one."""
+    known = (value.get("id") or value.get("span_id")) if isinstance(value, Mapping) else None
+    return known.encode("utf-8", "surrogatepass") if isinstance(known, str) else b""
 
 
 def _walk(value: Any) -> Iterator[tuple[str, Mapping[str, Any], int | None]]:
@@ -111,9 +121,7 @@ def _row(
     fields = {
         name: value
         for name, value in node.items()
-        if (value is not None or is_merge)
-        and name not in (CHILDREN, *ATTRIBUTE_FIELDS)
-        and name not in SERVER_FIELDS
+        if (value is not None or is_merge) and name not in IGNORED_FIELDS
     }
     _name(fields, node, path)
     if is_merge:

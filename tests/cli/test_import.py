@@ -67,6 +67,42 @@ def test_the_guides_trees_become_traces(
     assert roots[0]["root_span_id"] != roots[1]["root_span_id"]
 
 
+# As the guide on the underlying format shows it.
+GUIDE_ROW = {
+    "id": "385052b6-50a2-43b4-b52d-9afaa34f0bff",
+    "input": {"question": "What is the origin of the customer support issue??"},
+    "output": {
+        "answer": "The customer support issue originated from a bug in the code.",
+        "sources": ["http://www.example.com/faq/1234"],
+    },
+    "expected": {
+        "answer": "Bug in the code that involved dividing by zero.",
+        "sources": ["http://www.example.com/faq/1234"],
+    },
+    "scores": {"Factuality": 0.6},
+    "metadata": {"pos": 1},
+    "metrics": {"end": 1704872988.726753, "start": 1704872988.725727},
+    "project_id": "d709efc0-ac9f-410d-8387-345e1e5074dc",
+    "experiment_id": "51047341-2cea-4a8a-a0ad-3000f4a94a96",
+    "created": "2024-01-10T07:49:48.725731+00:00",
+    "span_id": "70b04fd2-0177-47a9-a70b-e32ca43db131",
+    "root_span_id": "68b4ef73-f898-4756-b806-3bdd2d1cf3a1",
+    "span_parents": ["68b4ef73-f898-4756-b806-3bdd2d1cf3a1"],
+    "span_attributes": {"name": "doc_included"},
+}
+
+
+def test_the_guides_row_is_taken_as_it_is_but_for_its_place(
+    braintrust: LocalServer, command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "row.json").write_text(json.dumps(GUIDE_ROW, indent=2), encoding="utf-8")
+    assert command("import", "row.json", "--project", "p").status == 0
+    [row] = braintrust.rows("p")
+    kept = GUIDE_ROW.keys() - {"project_id", "experiment_id", "created"}
+    assert {name: row[name] for name in kept} == {name: GUIDE_ROW[name] for name in kept}
+    assert row["created"].startswith("2024-01-10T07:49:48.725")
+
+
 def test_a_file_imported_twice_doubles_nothing_and_equal_lines_are_two_traces(
     braintrust: LocalServer, command: Command, tmp_path: Path
 ) -> None:
