@@ -156,6 +156,7 @@ def test_content_switches_are_set_where_they_are_not(
 ) -> None:
     for variable in (*instruments.CONTENT_SWITCHES, instruments.STABILITY):
         monkeypatch.setenv(variable, "")
+    monkeypatch.setattr(instruments, "version", lambda package: "0.4b0")
     monkeypatch.setenv("TRACELOOP_TRACE_CONTENT", "as it is")
     changed = instruments.set_content_switches(on)
     assert set(changed) == set(instruments.CONTENT_SWITCHES) - {"TRACELOOP_TRACE_CONTENT"}
