@@ -135,13 +135,19 @@ def _of_data_uri(text: str, refer: Refer) -> Any:
     return refer(found) if found is not None else text
 
 
+def _part_of(value: dict[str, Any]) -> str:
+    """What a part says it is; nothing where that is no text."""
+    said = value.get("type") or value.get("kind")
+    return said if isinstance(said, str) else ""
+
+
 def _named_type(value: dict[str, Any]) -> str | None:
     return next((value[name] for name in _TYPE_KEYS if isinstance(value.get(name), str)), None)
 
 
 def _reference_itself(_key: str, value: dict[str, Any], _refer: Refer) -> Any:
     """A reference already: nothing in it is a file."""
-    return value if value["type"] in _REFERENCES else None
+    return value if _part_of(value) in _REFERENCES else None
 
 
 def _anthropic_source(_key: str, value: dict[str, Any], refer: Refer) -> Any:
@@ -154,7 +160,7 @@ def _anthropic_source(_key: str, value: dict[str, Any], refer: Refer) -> Any:
 
 def _inline_attachment(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     """Braintrust's own forms of a file within a row: `inline_attachment`, `base64_attachment`."""
-    source = {"inline_attachment": "src", "base64_attachment": "content"}.get(value["type"])
+    source = {"inline_attachment": "src", "base64_attachment": "content"}.get(_part_of(value))
     text = value.get(source) if source is not None else None
     if not isinstance(text, str) or not text.startswith("data:"):
         return None
@@ -217,7 +223,7 @@ def _typed_data(_key: str, value: dict[str, Any], refer: Refer) -> Any:
     and MCP's content, Gemini's `Blob`.
     """
     content_type = _named_type(value)
-    part = value.get("type") or value.get("kind")
+    part = _part_of(value)
     if content_type is None or (content_type.startswith("text/") and part not in _FILE_PARTS):
         return None
     for name in _DATA_KEYS:
