@@ -102,17 +102,16 @@ def new_followers(
     return followers
 
 
-def new_sender(settings: Settings, api_key: str, ledger: Ledger) -> Sender:
+def new_sender(settings: Settings, connection: Connection, ledger: Ledger) -> Sender:
     """A sender of rows that are an extra: they are not written down, and failures not told.
 
     Args:
         settings: The options.
-        api_key: The key, which is there.
+        connection: Where requests go.
         ledger: Where the rows are counted, apart from spans that ended.
     """
     troubles = Troubles(is_quiet=True)
     limits = Limits(settings.max_request_bytes, settings.max_request_rows)
-    connection = new_connection(settings, api_key)
     return Sender(connection, Settlement(ledger, troubles), limits, troubles)
 
 

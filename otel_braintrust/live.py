@@ -23,8 +23,8 @@ from otel_braintrust.accounts import Ledger
 from otel_braintrust.delivery.clerk import Clerk
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.parcels import Parcel, seal
-from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.silence import suppressed_instrumentation
+from otel_braintrust.equipment import new_connection, new_sender
 from otel_braintrust.exporter import BraintrustSpanExporter
 from otel_braintrust.passage import Passage
 from otel_braintrust.traces.kin import Hold
@@ -70,34 +70,32 @@ class LiveRows:
     Args:
         exporter: Makes rows, and asks for what completes them.
         passage: Knows which spans go, and beneath which parent.
-        read: Has all starts and ends entered that were noted so far.
         undelivered: Told of rows that are there, so that feedback to them need not wait.
-        sender: Sends rows; its ledger and its log are of no account.
-        ledger: That ledger.
-        has_thread: Send from a thread; else only from the callers of :meth:`flush`.
+        read: Has all starts and ends entered that were noted so far.
     """
 
     def __init__(
         self,
         exporter: BraintrustSpanExporter,
         passage: Passage,
+        undelivered: Undelivered,
         *,
         read: Callable[[], object],
-        undelivered: Undelivered,
-        sender: Sender,
-        ledger: Ledger,
-        has_thread: bool,
     ) -> None:
+        settings = exporter.settings
         self._exporter = exporter
         self._passage = passage
-        self._read = read
         self._undelivered = undelivered
-        self._sender = sender
-        self._ledger = ledger
-        self._has_thread = has_thread
+        self._read = read
+        # Apart from the exporter's: a row that is shown is no span that ended.
+        self._ledger = Ledger()
+        self._connection = new_connection(settings, settings.api_key or "")
+        self._sender = new_sender(settings, self._connection, self._ledger)
+        self._has_thread = not settings.sync_flush
         self._clerk = Clerk(self._work, pause_s=LINGER_S)
         self._shown: OrderedDict[int, _Shown] = OrderedDict()
         self._begin()
+        exporter.live = self
 
     def _begin(self) -> None:
         self._started: deque[_Started] = deque()
@@ -158,6 +156,7 @@ class LiveRows:
         """Show no more."""
         self._clerk.stop()
         self._started.clear()
+        self._connection.abort()
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child: what waits is the parent's; what is shown, both's."""

@@ -11,13 +11,13 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from otel_braintrust.accounts import Counts, FlushResult, Ledger
+from otel_braintrust.accounts import Counts, FlushResult
 from otel_braintrust.asking import is_asking
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.desk import Desk
 from otel_braintrust.endings import hear_of_end, is_ending, time_to_leave_s
-from otel_braintrust.equipment import new_followers, new_sender
+from otel_braintrust.equipment import new_followers
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
     after_fork,
@@ -129,7 +129,11 @@ class BraintrustSpanProcessor(SpanProcessor):
         )
         if self._exporter.courier is not None:
             self._exporter.courier.drain = self._desk.hand_over
-        self._live = self._new_live()
+        self._live: LiveRows | None = None
+        if self.settings.live and self.is_active:
+            self._live = LiveRows(
+                self._exporter, self._passage, self._undelivered, read=self._intake.read
+            )
         if self._exporter.meters is not None:
             self._exporter.meters.add_processor(self._exporter.queue_size)
         after_fork(self._renew_after_fork)
@@ -359,23 +363,6 @@ class BraintrustSpanProcessor(SpanProcessor):
         courier = self._exporter.courier
         is_failing = courier is not None and courier.is_failing
         self.flush(timeout_s * SHARE_DURING_OUTAGE if is_failing else timeout_s)
-
-    def _new_live(self) -> LiveRows | None:
-        settings = self.settings
-        if not settings.live or not settings.api_key:
-            return None
-        ledger = Ledger()
-        live = LiveRows(
-            self._exporter,
-            self._passage,
-            read=self._intake.read,
-            undelivered=self._undelivered,
-            sender=new_sender(settings, settings.api_key, ledger),
-            ledger=ledger,
-            has_thread=not settings.sync_flush,
-        )
-        self._exporter.live = live
-        return live
 
     def _renew_after_fork(self) -> None:
         self._undelivered.reset_after_fork()
