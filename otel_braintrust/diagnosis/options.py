@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 from otel_braintrust.delivery.destinations import ParentError
 from otel_braintrust.delivery.errors import mask_key
 from otel_braintrust.diagnosis.check import Check
-from otel_braintrust.options import OPTIONS
+from otel_braintrust.options import OPTION_BY_NAME, OPTIONS
 from otel_braintrust.settings import KEY_SOURCES, Settings, SettingsError, find_file
 
 # Variables of Braintrust's own SDK, which are none of ours and no mistakes.
@@ -30,6 +31,7 @@ SDK_VARIABLES = frozenset(
         "API_ENDPOINT",
     )
 )
+DIRECTORIES = ("spool_dir", "failed_payloads_dir", "all_payloads_dir")
 OWN_PREFIX, PREFIX = "OTEL_BRAINTRUST_", "BRAINTRUST_"
 LIKENESS = 0.85
 
@@ -55,7 +57,8 @@ def check_options(
     finally:
         logger.removeHandler(heard)
         logger.propagate = propagates
-    return settings, [_settings(settings, destination, heard.told), *_misspelt(), _key(settings)]
+    said = _settings(settings, destination, heard.told)
+    return settings, [said, *_misspelt(), *_directories(settings), _key(settings)]
 
 
 def _settings(settings: Settings, destination: str, told: list[str]) -> Check:
@@ -71,6 +74,34 @@ def _settings(settings: Settings, destination: str, told: list[str]) -> Check:
         return Check("settings", "warning", "; ".join(told), "set it right", details)
     says = f"spans go to {destination} ({settings.sources['parent']})"
     return Check("settings", "ok", says, details=details)
+
+
+def _directories(settings: Settings) -> list[Check]:
+    """Directories that are written to when the server cannot be."""
+    found = []
+    for name in DIRECTORIES:
+        directory = getattr(settings, name)
+        if not directory:
+            continue
+        variable = OPTION_BY_NAME[name].variable
+        problem = _unwritable(Path(directory))
+        details = {"directory": directory}
+        if problem:
+            remedy = f"{variable} must name a directory that this process can write to"
+            found.append(Check(name, "failed", f"{directory}: {problem}", remedy, details))
+        else:
+            found.append(Check(name, "ok", f"{directory} can be written to", details=details))
+    return found
+
+
+def _unwritable(directory: Path) -> str:
+    """Why nothing can be written there; empty when something can."""
+    existing = directory
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        return f"{existing} is no directory"
+    return "" if os.access(existing, os.W_OK | os.X_OK) else "it may not be written to"
 
 
 def _misspelt() -> list[Check]:

@@ -128,6 +128,19 @@ def test_settings_that_cannot_be_used(
     assert (broken.status, statuses(broken)["settings"]) == (1, "failed")
 
 
+def test_directories_that_cannot_be_written_to(
+    braintrust: LocalServer, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OTEL_BRAINTRUST_SPOOL_DIR", str(tmp_path / "spool" / "deep"))
+    assert check(command("doctor"), "spool_dir")["status"] == "ok"
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("OTEL_BRAINTRUST_SPOOL_DIR", str(tmp_path / "file" / "spool"))
+    result = command("doctor")
+    assert (result.status, check(result, "spool_dir")["status"]) == (1, "failed")
+    assert "OTEL_BRAINTRUST_SPOOL_DIR" in check(result, "spool_dir")["remedy"]
+    assert not (tmp_path / "spool").exists()
+
+
 def test_variables_that_nobody_reads(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINTRUST_APIKEY", "sk-hidden-value")
     monkeypatch.setenv("OTEL_BRAINTRUST_SPOOLDIR", "/tmp/x")
