@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.exporter import BraintrustSpanExporter
 from otel_braintrust.local_roots import LocalRoots
 from otel_braintrust.passage import Passage
-from otel_braintrust.sizes import span_bytes
+from otel_braintrust.sizes import attribute_values, span_bytes
 from otel_braintrust.undelivered import Undelivered
 
 
@@ -38,6 +39,7 @@ class Desk:
         self.is_closed = False
         self._exporter = exporter
         self._book = exporter.book
+        self._courier = exporter.courier
         self._undelivered = undelivered
         self._batch_size = batch_size
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
@@ -81,15 +83,16 @@ class Desk:
             self._book.note_sampled()
             return
         span_id = context.span_id
-        tagged = self.roots.end(span, span_id)
+        values = attribute_values(span)
+        tagged = self.roots.end(span, span_id, values)
         if not context.trace_flags.sampled:
             self._book.note_sampled()
             self._undelivered.note_end(span_id, is_lost=True)
             return
-        size_bytes = span_bytes(tagged)
+        size_bytes = span_bytes(span, values)
         has_room = self._exporter.has_room(size_bytes)
         ticket = self._book.open(tagged, size_bytes)
-        if self._exporter.courier is None:
+        if self._courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")
         # Rules are about the span as it was made, without the tags that rose to it.
         elif has_room:
@@ -130,7 +133,7 @@ class Desk:
         Args:
             everything: False: only full batches.
         """
-        courier, outgoing = self._exporter.courier, self._outgoing
+        courier, outgoing = self._courier, self._outgoing
         while courier is not None and len(outgoing) >= (1 if everything else self._batch_size):
             batch: list[Ticket] = []
             try:
@@ -142,7 +145,7 @@ class Desk:
 
     def _room(self) -> int:
         """How many spans more may wait, here and at the courier's."""
-        courier = self._exporter.courier
+        courier = self._courier
         at_courier = courier.waiting if courier is not None else 0
         return max(0, self._exporter.queue_size - len(self._outgoing) - at_courier)
 
@@ -162,11 +165,8 @@ class Desk:
 
     def _is_known(self, span: Any) -> bool:
         """Tell whether this end was entered before: an application may add a processor twice."""
-        try:
-            marks = span.__dict__
-        except AttributeError:  # no place for a mark
-            return False
-        if self._end_mark in marks:
+        if getattr(span, self._end_mark, False):
             return True
-        marks[self._end_mark] = True
+        with suppress(AttributeError):  # no place for a mark
+            setattr(span, self._end_mark, True)
         return False

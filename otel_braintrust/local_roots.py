@@ -66,18 +66,21 @@ class LocalRoots:
             self._forget(next(iter(roots)))
         return True
 
-    def end(self, span: Any, span_id: int) -> Any:
+    def end(self, span: Any, span_id: int, values: Mapping[str, Any]) -> Any:
         """Let the tags of a span that ended rise to its local root, while that is open.
 
         Args:
             span: The ended span.
             span_id: Its id.
+            values: Its attributes.
 
         Returns:
             The span; with the tags that rose to it, if there are any.
         """
         root = self._roots.pop(span_id, None)
         risen = self._risen.pop(span_id, None) if self._risen else None
+        if risen is None and values.keys().isdisjoint(TAG_ATTRIBUTES):
+            return span
         if root is not None:
             root_id = root.context.span_id
             if root_id == span_id:

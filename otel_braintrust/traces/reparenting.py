@@ -149,8 +149,7 @@ class Reparenting:
         Returns:
             The tickets that may go now, in the order in which they ended.
         """
-        key = key_of(span.context)
-        kin = self._open.get(key)
+        kin = self._open.get(key_of(span.context)) if self._open else None
         if kin is not None and (kin.early is KEEP or kin.early is DROP):
             verdict = kin.early
         else:
@@ -158,6 +157,7 @@ class Reparenting:
             verdict = self._judge.final(made)
         if kin is None and verdict is KEEP and self._hangs_on_its_parent(span, ticket):
             return (ticket,)
+        key = key_of(span.context)
         ready: list[Any] = []
         dropped: list[Any] = []
         with self._lock:
