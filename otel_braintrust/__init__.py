@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from otel_braintrust.logs import BraintrustLogRecordProcessor
     from otel_braintrust.processor import BraintrustSpanProcessor
     from otel_braintrust.propagation import BraintrustPropagator, extract, inject
+    from otel_braintrust.redaction import MaskRule
     from otel_braintrust.scoring import score_span
     from otel_braintrust.threads import TracedThreadPoolExecutor
     from otel_braintrust.traced_span import TracedSpan
@@ -41,6 +42,7 @@ __all__ = [
     "ExternalAttachment",
     "FlushResult",
     "JSONAttachment",
+    "MaskRule",
     "SpanSlugMiddleware",
     "TracedSpan",
     "TracedThreadPoolExecutor",
@@ -73,6 +75,7 @@ _HOMES = {
     "ExternalAttachment": "attachments",
     "FlushResult": "accounts",
     "JSONAttachment": "attachments",
+    "MaskRule": "redaction",
     "SpanSlugMiddleware": "asgi",
     "TracedSpan": "traced_span",
     "TracedThreadPoolExecutor": "threads",

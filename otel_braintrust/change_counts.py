@@ -18,6 +18,8 @@ CHANGE_LOSS_REASONS: Mapping[str, str] = {
     "shutdown": "time ran out at shutdown",
     "after_shutdown": "it came after shutdown",
 }
+# Losses that were asked for: by a rule about spans, or by masking.
+OF_CHOICE = frozenset(("no_row", "masked"))
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class ChangeCounts:
 
     @property
     def total_lost(self) -> int:
-        """How many were lost, but for those about spans that are not sent themselves."""
-        return sum(count for reason, count in self.lost.items() if reason != "no_row")
+        """How many were lost, but for those that were not to be sent."""
+        return sum(count for reason, count in self.lost.items() if reason not in OF_CHOICE)
 
     def __bool__(self) -> bool:
         """True when there was any change."""

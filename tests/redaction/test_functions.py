@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode
 
 import otel_braintrust
 from otel_braintrust.local.server import LocalServer
-from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.redaction import MaskError, MaskRule, read_mask
 from otel_braintrust.settings import Settings, SettingsError
+from tests.redaction.conftest import Run
 
 SECRET = "the-merger-is-on-friday"
-
-Rows = dict[str, dict[str, Any]]
-Run = Callable[..., Rows]
-
-
-@pytest.fixture
-def run(
-    local_braintrust: LocalServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Rows]]:
-    """Configure a process with options, let it do something, and give its rows by name."""
-    provider = TracerProvider(shutdown_on_exit=False)
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
-
-    def run_with(does: Callable[[], object], **options: Any) -> Rows:
-        processor = BraintrustSpanProcessor(
-            api_key=local_braintrust.api_key,
-            app_url=local_braintrust.url,
-            project="masked",
-            spans="all",
-            **options,
-        )
-        provider.add_span_processor(processor)
-        does()
-        assert processor.flush(20.0).ok
-        rows = [row for row in local_braintrust.rows("masked") if row.get("span_attributes")]
-        return {row["span_attributes"]["name"]: row for row in rows}
-
-    yield run_with
-    provider.shutdown()
 
 
 def say_it_all() -> None:

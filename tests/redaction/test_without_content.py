@@ -13,17 +13,9 @@ import otel_braintrust
 from otel_braintrust.cli.translate import assemble
 from otel_braintrust.redaction import Redaction
 from otel_braintrust.translation.otlp import decode
+from tests.redaction.conftest import Run
+from tests.redaction.evidence import EchoingServer, Evidence, new_processor, plant_everywhere
 from tests.redaction.planted import Plant
-from tests.redaction.test_found_nowhere import (  # noqa: F401  (fixtures)
-    EchoingServer,
-    Evidence,
-    evidence,
-    global_provider,
-    new_processor,
-    plant_everywhere,
-    server,
-)
-from tests.redaction.test_functions import Run, run  # noqa: F401  (a fixture)
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 SAID = "nobody may read this sentence"
@@ -83,10 +75,10 @@ def sentences(row: dict[str, Any]) -> set[str]:
 
 
 def test_what_is_planted_in_any_field_of_any_dialect_is_found_nowhere(
-    server: EchoingServer,  # noqa: F811  (the fixture)
-    evidence: Evidence,  # noqa: F811
+    server: EchoingServer,
+    evidence: Evidence,
     tmp_path: Path,
-    global_provider: TracerProvider,  # noqa: F811
+    global_provider: TracerProvider,
 ) -> None:
     class Sentences(Plant):
         """Plants sentences, which no pattern finds, instead of keys."""
@@ -100,7 +92,7 @@ def test_what_is_planted_in_any_field_of_any_dialect_is_found_nowhere(
     plant = Sentences()
     processor = new_processor(server, tmp_path, evidence, mask=None, capture_content=False)
     global_provider.add_span_processor(processor)
-    plant_everywhere(global_provider, plant)
+    plant_everywhere(global_provider, plant, every=2)
     assert processor.flush(60.0).ok
     processor.shutdown()
     # The name of a span is structure, and stays.
@@ -111,7 +103,7 @@ def test_what_is_planted_in_any_field_of_any_dialect_is_found_nowhere(
     evidence.assert_without(plant, marker=b'"model":"gpt-4o"')
 
 
-def test_structure_numbers_and_the_model_stay(run: Run) -> None:  # noqa: F811  (the fixture)
+def test_structure_numbers_and_the_model_stay(run: Run) -> None:
     def say() -> None:
         with (
             otel_braintrust.start_span("outer", type="task"),
@@ -177,7 +169,7 @@ def test_of_an_error_the_class_is_left(error: Any, left: str) -> None:
 
 
 def test_feedback_keeps_its_scores_and_loses_its_words(
-    run: Run,  # noqa: F811  (the fixture)
+    run: Run,
 ) -> None:
     def say() -> None:
         with otel_braintrust.start_span("answer") as span:
@@ -203,7 +195,7 @@ def test_content_that_passes_for_an_id_does_not_pass_under_unknown_names() -> No
 
 
 def test_attachments_are_held_back(
-    run: Run,  # noqa: F811  (the fixture)
+    run: Run,
     local_braintrust: Any,
     tmp_path: Path,
 ) -> None:
