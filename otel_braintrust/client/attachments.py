@@ -109,7 +109,8 @@ class ReadonlyAttachment:
         target = Path(path)
         if target.is_dir():
             # The name was logged by somebody: only its last part may say where the file goes.
-            target = target / (Path(self.filename.replace("\\", "/")).name or "attachment")
+            name = Path(self.filename.replace("\\", "/")).name
+            target = target / (name if name.strip(".") else "attachment")
         target.write_bytes(self.data)
         return target
 
