@@ -145,7 +145,20 @@ def test_both_orders(vendor: str, is_first: bool, tmp_path: Path) -> None:
 def test_a_provider_that_takes_no_processors_is_told_and_harms_nothing(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         result, log = run(tmp_path, server, VENDORS["ddtrace"], OURS)
+    assert "Traceback" not in log
     assert server.rows == {} or len(server.rows) == 3
     assert result["pending"] == 0
     if not server.rows:
         assert log.count("takes no span processors") == 1
+
+
+@pytest.mark.skipif(find_spec("ddtrace") is None, reason="ddtrace is not installed")
+def test_a_provider_that_comes_after_ours_and_takes_no_processors_harms_nothing(
+    tmp_path: Path,
+) -> None:
+    with ScriptedServer() as server:
+        result, log = run(tmp_path, server, OURS, VENDORS["ddtrace"])
+    assert "Traceback" not in log
+    names = sorted(row["span_attributes"]["name"] for row in server.rows.values())
+    assert names == ["GET /chat", "agent", "chat"]
+    assert result["pending"] == 0
