@@ -102,6 +102,24 @@ def feedback_endpoint(rows: Rows, out: str) -> None:
     assert "thumbs" in out
 
 
+def attachments(rows: Rows, out: str) -> None:
+    told, read = out.splitlines()
+    assert told == "2 spans ended, 2 sent; 4 attachments uploaded"
+    assert read == "receipt.txt 1 umbrella, 19.90"
+    files = rows["describe"]["input"]
+    assert files["image"]["content_type"] == "image/png"
+    assert files["history"]["filename"] == "history.json"
+    [part] = rows["chat"]["input"][0]["content"]
+    assert part["image_url"]["url"]["filename"] == "attachment.png"
+
+
+def external_images(rows: Rows, _out: str) -> None:
+    image = {"url": "https://example.com/image.jpg"}
+    assert rows["chat"]["input"][0]["content"][1] == {"type": "image_url", "image_url": image}
+    assert rows["inspect"]["input"] == {"image_url": image}
+    assert rows["inspect"]["metadata"]["scan"]["url"] == "s3://scans/4711.pdf"
+
+
 def several_scores(rows: Rows, _out: str) -> None:
     assert is_beneath(rows, "helpful", "document")
 
@@ -192,6 +210,8 @@ CHECKS: dict[str, Callable[[Rows, str], None]] = {
         thread_pool,
         graph,
         feedback_endpoint,
+        attachments,
+        external_images,
         several_scores,
         tags,
         several_projects,
