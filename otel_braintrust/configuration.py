@@ -128,7 +128,7 @@ def configure(
             if processor.is_active and processor.settings.handle_sigterm:
                 leave_on_sigterm()
         else:
-            logger.error(NO_PLACE.format(kind=type(provider).__name__))
+            logger.error(NO_PLACE.format(kind=_kind_of(provider)))
         if processor.settings.capture_content is not None:
             set_content_switches(processor.settings.capture_content)
         if instrument:
@@ -164,7 +164,7 @@ def _provider_to_use(given: Any) -> tuple[Any, bool]:
     """The TracerProvider to add to, and whether it was made here because there was none."""
     if given is not None:
         if not hasattr(given, "add_span_processor"):
-            raise TypeError(NO_PLACE.format(kind=type(given).__name__))
+            raise TypeError(NO_PLACE.format(kind=_kind_of(given)))
         return given, False
     current = trace.get_tracer_provider()
     if not isinstance(current, trace.ProxyTracerProvider):
@@ -174,6 +174,11 @@ def _provider_to_use(given: Any) -> tuple[Any, bool]:
     # Another thread may have set one in the meantime; then that one counts.
     current = trace.get_tracer_provider()
     return current, current is provider
+
+
+def _kind_of(provider: Any) -> str:
+    kind = type(provider)  # other vendors call theirs TracerProvider, too
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _processor_on(provider: Any) -> BraintrustSpanProcessor | None:

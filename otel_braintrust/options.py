@@ -278,8 +278,8 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "function",
         None,
-        "Called with each span that ended, before the rules: True keeps it, False drops it, None "
-        "leaves it to them",
+        "Called with each span that ended, from a thread of its own, before the rules: True keeps "
+        "it, False drops it, None leaves it to them",
     ),
     Option(
         "infrastructure_scopes",
