@@ -196,6 +196,16 @@ def capture_rows(rows: Rows, out: str) -> None:
     assert rows == {}
 
 
+def masking(rows: Rows, _out: str) -> None:
+    row = rows["answer"]
+    assert row["input"] == "I am the customer, [masked: customer number], [masked: email]."
+    assert row["output"]["diagnosis"] == "[masked: diagnosis]"
+    assert row["metadata"]["dsn"] == "postgres://app:[masked: url password]@db.example.com/shop"
+    assert row["metadata"]["db_password"] == "[masked: password]"
+    assert rows["call"]["input"] == "My key is [masked: anthropic key]"
+    assert row["comments"][0]["comment"]["text"] == "Thanks, the customer"
+
+
 CHECKS: dict[str, Callable[[Rows, str], None]] = {
     check.__name__: check
     for check in (
@@ -217,6 +227,7 @@ CHECKS: dict[str, Callable[[Rows, str], None]] = {
         several_projects,
         production_and_staging,
         flush,
+        masking,
         serverless,
         import_export,
         live_rows,

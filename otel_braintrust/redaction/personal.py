@@ -10,13 +10,16 @@ from otel_braintrust.redaction.detectors import Detector, expression
 _LOCAL_PART = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!#$%&*+/=?^_{|}~-"
 _DOMAIN = re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5}")
 _MAX_LOCAL_CHARS = 64
+_CREDENTIALS = re.compile(r"[A-Za-z]://[^\s/@]{0,60}:\Z")
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
     for match in _DOMAIN.finditer(text):
         before = text[max(0, match.start() - _MAX_LOCAL_CHARS) : match.start()]
         local_chars = len(before) - len(before.rstrip(_LOCAL_PART))
-        if local_chars:
+        # What stands before an @ in `scheme://user:password@host` is no mailbox.
+        is_mailbox = _CREDENTIALS.search(before[: len(before) - local_chars]) is None
+        if local_chars and is_mailbox:
             yield match.start() - local_chars, match.end()
 
 
