@@ -25,7 +25,6 @@ VALUES = st.sampled_from(
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(
         (
-            "braintrust.input_json",
             "braintrust.output_json",
             "gen_ai.input.messages",
             "gen_ai.operation.name",
@@ -41,11 +40,12 @@ SPANS = st.fixed_dictionaries(
     {
         "name": st.sampled_from(("work", "noise", "GET /health")),
         "scope": st.sampled_from(SCOPES),
+        "inputs": st.tuples(VALUES, VALUES),
         "first": ATTRIBUTES,
         "last": ATTRIBUTES,
         "renamed": st.booleans(),
         "failed": st.booleans(),
-        "flushed": st.booleans(),
+        "flushed": st.sampled_from((True, True, False)),
     }
 )
 TRACES = st.recursive(
@@ -111,14 +111,17 @@ def do(
 ) -> None:
     tracer = provider.get_tracer(said["scope"])
     with ExitStack() as stack:
-        span = tracer.start_span(said["name"], attributes=said["first"])
+        first, last = ({"braintrust.input_json": each} for each in said["inputs"])
+        if said["scope"] != "app":
+            first = last = {}
+        span = tracer.start_span(said["name"], attributes={**first, **said["first"]})
         stack.callback(span.end)
         stack.enter_context(trace.use_span(span))
         if said["flushed"]:
             processor.flush(20.0)
         for each in beneath:
             do(provider, processor, *each)
-        span.set_attributes(said["last"])
+        span.set_attributes({**last, **said["last"]})
         if said["renamed"]:
             span.update_name("renamed")
         if said["failed"]:
