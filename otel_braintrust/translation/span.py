@@ -226,15 +226,14 @@ class SdkSpan:
     def has_only_attributes(self) -> bool:
         """No events, no links, no trace state, and nothing was dropped."""
         span = self._span
-        events, links = getattr(span, "_events", None), getattr(span, "_links", None)
-        return not (
-            (span.events if events is None else events)  # the property copies them
-            or (span.links if links is None else links)
-            or self._context.trace_state
-            or self.dropped_attributes
-            or self.dropped_events
-            or self.dropped_links
-        )
+        try:
+            # The public properties copy what they give, which here is almost always nothing.
+            events, links = span._events, span._links  # noqa: SLF001
+            left_out = span._attributes.dropped or events.dropped or links.dropped  # noqa: SLF001
+        except AttributeError:  # another SDK, or no attributes at all
+            events, links = span.events, span.links
+            left_out = self.dropped_attributes or self.dropped_events or self.dropped_links
+        return not (events or links or left_out or self._context.trace_state)
 
     @property
     def status_description(self) -> str | None:
@@ -251,9 +250,7 @@ class SdkSpan:
 
     @property
     def dropped_attributes(self) -> int:
-        held = getattr(self._span, "_attributes", None)
-        dropped: int = getattr(held, "dropped", 0)
-        return dropped
+        return getattr(self._span, "dropped_attributes", 0) or 0
 
     @property
     def dropped_events(self) -> int:
