@@ -135,7 +135,8 @@ def _in_thread(target: Callable[[], None], timeout_s: float) -> None:
     Whatever lock the interrupted code holds can then delay the end, and not prevent it.
     """
     thread = threading.Thread(target=target, name="otel-braintrust-end", daemon=True)
-    with suppress(RuntimeError):  # the interpreter is ending already
+    # The interpreter is ending already; or, with gevent, nothing may block in a signal's handler.
+    with suppress(RuntimeError, AssertionError):
         thread.start()
         thread.join(timeout_s)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import ssl
 import time
 import weakref
 from contextlib import suppress
@@ -18,6 +19,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import ssl_
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -71,10 +73,12 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= _tls_options()
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _deadline_pools(self._open)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs |= _tls_options()
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _deadline_pools(self._open)
         return manager
@@ -86,6 +90,20 @@ class DeadlineAdapter(HTTPAdapter):
             if sock is not None:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
+
+
+def _tls_options() -> dict[str, ssl.SSLContext]:
+    """What a pool needs where gevent has patched ``ssl`` after urllib3 was imported, else nothing.
+
+    The class that urllib3 imported then calls itself without end, as under a preloaded gunicorn
+    with gevent workers (https://github.com/gevent/gevent/issues/1016); the patched one does not.
+    """
+    imported: Any = ssl_.SSLContext
+    if imported is ssl.SSLContext:
+        return {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return {"ssl_context": context}
 
 
 def _deadline_pools(open_connections: weakref.WeakSet[HTTPConnection]) -> dict[str, Any]:
