@@ -5,7 +5,7 @@ from otel_braintrust import BraintrustClient, configure, flush, start_span
 configure(project="examples")
 
 for user, factuality in (("1234", 0.9), ("1234", 0.2), ("5678", 0.8)):
-    span = start_span(f"answer to {user}", metadata={"user_id": user})
+    span = start_span("answer", metadata={"user_id": user}, tags=[f"user {user}"])
     span.log(scores={"Factuality": factuality})
     span.end()
 assert flush().ok
@@ -14,6 +14,7 @@ FILTERS = (
     "created > CURRENT_DATE - INTERVAL 1 DAY",
     "metadata.user_id = '1234'",
     "scores.Factuality > 0.5",
+    "tags INCLUDES 'user 5678'",
 )
 
 with BraintrustClient() as client:

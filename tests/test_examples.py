@@ -177,8 +177,8 @@ def production_logs(_rows: Rows, out: str) -> None:
 
 
 def query_logs(_rows: Rows, out: str) -> None:
-    assert [line.partition(" ")[0] for line in out.splitlines()[:3]] == ["3", "2", "2"]
-    assert out.splitlines()[3:] == ["1234 0.9", "5678 0.8"]
+    assert [line.partition(" ")[0] for line in out.splitlines()[:4]] == ["3", "2", "2", "1"]
+    assert out.splitlines()[4:] == ["1234 0.9", "5678 0.8"]
 
 
 def openai_streaming(rows: Rows, out: str) -> None:

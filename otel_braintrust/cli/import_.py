@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +19,7 @@ from otel_braintrust.cli.access import (
 from otel_braintrust.cli.failure import ASKED_WRONGLY, FAILED
 
 if TYPE_CHECKING:
-    from otel_braintrust.imports import RowSender
+    from otel_braintrust.imports import ImportResult
 
 
 def register(app: typer.Typer) -> None:
@@ -56,15 +54,11 @@ def import_(
     """
     from otel_braintrust.imports import Import, Source
 
-    sources = [Source(name) for name in files]
     if dry_run:
-        result = Import(None, tell=_tell, show=_print_row).run(sources)
+        result = Import(None, tell=_tell, show=_print_row).run([Source(name) for name in files])
         sys.stdout.buffer.flush()
     else:
-        with _opened_sender(require_project(project_id, project)) as sender:
-            result = Import(sender, tell=_tell).run(sources)
-            if sender.stopped is not None:
-                _tell(f"the import stopped, repeat it when this is mended: {sender.stopped}")
+        result = _imported(files, require_project(project_id, project))
         print_json({"status": "success" if result.ok else "incomplete", **asdict(result)})
     if result.shortened or result.refused or result.not_sent:
         raise typer.Exit(FAILED)
@@ -72,31 +66,14 @@ def import_(
         raise typer.Exit(ASKED_WRONGLY)
 
 
-@contextmanager
-def _opened_sender(project: tuple[str, str]) -> Iterator[RowSender]:
+def _imported(files: list[str], project: tuple[str, str]) -> ImportResult:
     from otel_braintrust.delivery.destinations import Destination
-    from otel_braintrust.delivery.limits import Limits
-    from otel_braintrust.delivery.troubles import Troubles
-    from otel_braintrust.equipment import new_connection, new_redaction
-    from otel_braintrust.imports import RowSender
-    from otel_braintrust.settings import Settings
+    from otel_braintrust.imports import import_files
 
     with opened_client() as client:
         if project[0] == "project_id":
             client.require_project(project[1])
-        settings = Settings.resolve()
-        connection = new_connection(settings, settings.api_key or "")
-        limits = Limits(settings.max_request_bytes, settings.max_request_rows)
-        try:
-            yield RowSender(
-                connection,
-                Destination(*project),
-                limits,
-                num_retries=settings.num_retries,
-                redact=new_redaction(settings, Troubles()),
-            )
-        finally:
-            connection.close()
+        return import_files(files, destination=Destination(*project), tell=_tell)
 
 
 def _tell(problem: str) -> None:
