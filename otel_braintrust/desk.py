@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -49,6 +50,8 @@ class Desk:
         """Begin anew in a forked child; what waits here belongs to the parent."""
         self.roots = LocalRoots()
         self._outgoing: deque[Ticket] = deque()
+        # One at a time, so that batches reach the courier in the order of their spans.
+        self._handing_over = threading.RLock()
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
@@ -133,13 +136,17 @@ class Desk:
         Args:
             everything: False: only full batches.
         """
+        with self._handing_over:
+            self._hand_over(self._batch_size if not everything else 1)
+
+    def _hand_over(self, least: int) -> None:
         courier, outgoing = self._courier, self._outgoing
-        while courier is not None and len(outgoing) >= (1 if everything else self._batch_size):
+        while courier is not None and len(outgoing) >= least:
             batch: list[Ticket] = []
             try:
                 while len(batch) < self._batch_size:
                     batch.append(outgoing.popleft())
-            except IndexError:  # that was all, or another thread took the rest
+            except IndexError:  # that was all
                 pass
             courier.accept(batch)
 
