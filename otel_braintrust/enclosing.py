@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CONVERTED_FIELDS = ("input", "output", "expected", "metadata")
 MAX_KNOWN_FILES = 4096
+WHOLE_TEXTS_KEY = "otel_braintrust.whole_texts"
+MAX_DEPTH = 128
 
 
 class Encloser:
@@ -64,6 +66,26 @@ class Encloser:
             with suppress(Exception):  # an odd value stays as it is, and its row goes
                 found.update(self._convert(row))
         return found
+
+    def keep_long_texts(self, row: dict[str, Any], max_bytes: int) -> dict[str, Attachment]:
+        """Make files of texts that will be cut, which the row's metadata refers to by their place.
+
+        Args:
+            row: The row, masked already.
+            max_bytes: Most bytes of a text that is not cut.
+        """
+        files: dict[str, Attachment] = {}
+        for name in CONVERTED_FIELDS:
+            for place, text in _texts_beyond(row.get(name), max_bytes, name):
+                files[place] = Attachment(text, f"{name}.txt", "text/plain")
+        metadata = row.get("metadata") or {}
+        if not files or not isinstance(metadata, dict):
+            return {}
+        if not self._uploads.accepts(sum(each.held_bytes for each in files.values())):
+            return {}
+        references = {place: each.reference for place, each in files.items()}
+        row["metadata"] = {**metadata, WHOLE_TEXTS_KEY: references}
+        return {each.key: each for each in files.values()}
 
     def enclose(self, row: bytes, found: Mapping[str, Attachment]) -> tuple[Enclosure, ...]:
         """Enter the files that a row still refers to, after it was masked and cut.
@@ -113,6 +135,27 @@ class Encloser:
             if len(self._keys) > MAX_KNOWN_FILES:
                 self._keys.popitem(last=False)
         return dict(attachment.reference), attachment
+
+
+def _texts_beyond(
+    value: Any, max_bytes: int, place: str, depth: int = 0
+) -> Iterator[tuple[str, bytes]]:
+    """The texts in a value that have more bytes, each with its place."""
+    if isinstance(value, str):
+        if len(value) * 4 > max_bytes:
+            data = value.encode("utf-8", "replace")
+            if len(data) > max_bytes:
+                yield place, data
+        return
+    if depth >= MAX_DEPTH:
+        return
+    parts: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        parts = value.items()
+    elif isinstance(value, (list, tuple)):
+        parts = enumerate(value)
+    for key, inner in parts:
+        yield from _texts_beyond(inner, max_bytes, f"{place}.{key}", depth + 1)
 
 
 def files_of(

@@ -282,6 +282,9 @@ class BraintrustSpanExporter(SpanExporter):
                     self.live.complete(row, place)
                 limit = self.settings.max_field_bytes
                 parcel = seal(ticket, row, place, max_field_bytes=limit)
+                if len(parcel.row) >= limit and self._encloser is not None:
+                    files = {**files, **self._encloser.keep_long_texts(row, limit)}
+                    parcel = seal(ticket, row, place, max_field_bytes=limit)
                 if files and self._encloser is not None:
                     parcel.enclosures = self._encloser.enclose(parcel.row, files)
                 parcels.append(parcel)

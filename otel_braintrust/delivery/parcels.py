@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from otel_braintrust.accounts import Ticket
+from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
@@ -49,6 +50,7 @@ class Parcel:
         is_replayed: True when it was read back from disk or from a file.
         changes_row: Id of the row that it changes, if it is such a row.
         enclosures: The attachments that it refers to, to be uploaded once it has arrived.
+        left_out: The row as it was, where it goes without its largest values.
     """
 
     row: bytes
@@ -66,6 +68,7 @@ class Parcel:
     is_replayed: bool = False
     changes_row: str | None = None
     enclosures: tuple[Enclosure, ...] = ()
+    left_out: Attachment | None = None
 
     @property
     def size_bytes(self) -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.destinations import GIVEN
 from otel_braintrust.delivery.errors import ApiError, TooLargeError
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.settling import Settlement
-from otel_braintrust.delivery.shrinking import bare_row, without_large_values
+from otel_braintrust.delivery.shrinking import bare_row, with_reference, without_large_values
 from otel_braintrust.delivery.troubles import Troubles
 
+WHOLE_ROW_NAME = "row.json"
 # So often the way by an upload may fail before the row goes without its largest values.
 MAX_OVERFLOW_FAILURES = 3
 # Of rows that are given up together so many are tried without their content.
@@ -53,7 +55,7 @@ class Reducer:
         row = self._smaller_row(parcel)
         if row is not None:
             self._tell_shrunk(parcel, error)
-            parcel.row, parcel.upload = row, None
+            self._replace(parcel, row)
             return True
         message = "span %s dropped: its row has %d bytes; %s"
         size_bytes = parcel.size_bytes
@@ -79,7 +81,7 @@ class Reducer:
         whole, upload = parcel.row, parcel.upload
         size_bytes = parcel.size_bytes
         while (row := self._smaller_row(parcel)) is not None:
-            parcel.row, parcel.upload = row, None
+            self._replace(parcel, row)
             try:
                 self._send([parcel], deadline)
             except TooLargeError:
@@ -89,7 +91,7 @@ class Reducer:
             self._tell_shrunk(parcel, error, size_bytes)
             self._note_taken([parcel])
             return True
-        parcel.row, parcel.upload = whole, upload
+        parcel.row, parcel.upload, parcel.left_out = whole, upload, None
         return False
 
     def post_bare(self, parcels: Sequence[Parcel], deadline: float | None) -> None:
@@ -115,6 +117,13 @@ class Reducer:
                 message = "span %s arrived without its content, the server fails at its row: %s"
                 self._troubles.tell("bare", logging.ERROR, message, parcel.name, error)
             self._note_taken([parcel])
+
+    def _replace(self, parcel: Parcel, row: bytes) -> None:
+        """Let a smaller row go in place of a whole one, which goes beside it as a file."""
+        if parcel.left_out is None and self._settlement.keeps_file(len(parcel.row)):
+            parcel.left_out = Attachment(parcel.row, WHOLE_ROW_NAME, "application/json")
+            row = with_reference(row, parcel.left_out.reference)
+        parcel.row, parcel.upload = row, None
 
     def _smaller_row(self, parcel: Parcel) -> bytes | None:
         max_bytes = min(self._limits.max_bytes, parcel.size_bytes // 2)

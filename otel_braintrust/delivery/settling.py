@@ -60,6 +60,10 @@ class Settlement:
         if self.spool is not None:
             self.spool.hurry(deadline)
 
+    def keeps_file(self, size_bytes: int) -> bool:
+        """Tell whether a file of this size can go beside its row."""
+        return self._uploads is not None and self._uploads.accepts(size_bytes)
+
     def sending(self, parcels: Sequence[Parcel]) -> None:
         """These rows go out now, together."""
         self._write(self._sent_payloads, parcels, "BRAINTRUST_ALL_PUBLISH_PAYLOADS_DIR")
@@ -69,7 +73,7 @@ class Settlement:
         fresh = _settle(parcels)
         self._leave_spool(fresh)
         if self._uploads is not None:
-            self._uploads.send(_enclosures(fresh))  # before the row counts as sent, for a flush
+            self._uploads.send(self._enclosed(fresh))  # before the row counts as sent, for a flush
         self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "sent")
         self.replayed += sum(1 for parcel in fresh if parcel.ticket is None)
 
@@ -109,7 +113,7 @@ class Settlement:
         for parcel, number in zip(parcels, numbers, strict=True):
             parcel.spool_number = number
         if self._uploads is not None:
-            self._uploads.store(_enclosures([p for p in parcels if p.spool_number is not None]))
+            self._uploads.store(self._enclosed([p for p in parcels if p.spool_number is not None]))
         return True
 
     def spooled(self, parcels: Sequence[Parcel]) -> bool:
@@ -128,13 +132,21 @@ class Settlement:
         kept = [parcel for parcel in waiting if parcel.spool_number is not None]
         self._release(kept)
         if self._uploads is not None:
-            self._uploads.spool(_enclosures(kept))
+            self._uploads.spool(self._enclosed(kept))
         self._ledger.settle([p.ticket for p in kept if p.ticket is not None], "spooled")
         if full:
             message = "%d spans dropped: the spool holds OTEL_BRAINTRUST_SPOOL_MAX_BYTES already"
             self._troubles.tell("spool_full", logging.ERROR, message, len(full), count=len(full))
             self.dropped(full, "spool_full")
         return True
+
+    def _enclosed(self, parcels: Sequence[Parcel]) -> list[Enclosure]:
+        """What goes with rows, the whole of those included that go without their largest values."""
+        for parcel in parcels:
+            if parcel.left_out is not None and self._uploads is not None:
+                left_out, parcel.left_out = parcel.left_out, None
+                parcel.enclosures = (*parcel.enclosures, *self._uploads.enclose([left_out]))
+        return _enclosures(parcels)
 
     def _leave_spool(self, parcels: Sequence[Parcel]) -> None:
         numbers = [each.spool_number for each in parcels if each.spool_number is not None]

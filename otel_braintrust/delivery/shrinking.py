@@ -31,6 +31,7 @@ LIST_FIELDS = frozenset({"tags"})
 NAMES = ("name", "type")
 TIMES = ("start", "end")
 OMITTED_KEY = "otel_braintrust.omitted"
+WHOLE_ROW_KEY = "otel_braintrust.whole_row"
 # A value shorter than this is not worth taking out of a row.
 LEAST_OMITTED_BYTES = 512
 LONGEST_NAME_BYTES = 2048
@@ -71,6 +72,19 @@ def without_large_values(row: bytes, max_bytes: int) -> bytes | None:
             break
         smaller = encode(fields)
     return smaller if len(smaller) < len(row) else None
+
+
+def with_reference(row: bytes, reference: dict[str, str]) -> bytes:
+    """A row whose metadata refers to a file with the whole of it.
+
+    Args:
+        row: The row as a JSON object.
+        reference: What stands for the file.
+    """
+    fields = _decode(row)
+    metadata = fields.get("metadata")
+    known = metadata if isinstance(metadata, dict) else {}
+    return encode({**fields, "metadata": {**known, WHOLE_ROW_KEY: reference}})
 
 
 def bare_row(row: bytes) -> bytes:
