@@ -16,6 +16,11 @@ from otel_braintrust.traces.kin import Hold
 from otel_braintrust.traces.reparenting import Reparenting
 from otel_braintrust.traces.sampling import TailSampling
 
+# What waits because the attributes of a span above it decide on that, waits as long as this ...
+HOLD_S = 5.0
+# ... and where a function judges, which is asked of ended spans only, as long as agents run.
+HOLD_FOR_FUNCTION_S = 300.0
+
 
 class Passage:
     """What lies between a span and the queue; settles those that don't go.
@@ -52,7 +57,11 @@ class Passage:
         asks_for_all = settings.live or settings.route is not None
         asks_for_all = asks_for_all or settings.tail_ratio is not None
         self._tree = Reparenting(
-            selection, self._filter, inherits=inherits, follows_all=asks_for_all
+            selection,
+            self._filter,
+            inherits=inherits,
+            follows_all=asks_for_all,
+            hold_s=HOLD_S if settings.span_filter is None else HOLD_FOR_FUNCTION_S,
         )
         self._sampling: TailSampling | None = None
         if settings.tail_ratio is not None:

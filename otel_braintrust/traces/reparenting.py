@@ -27,6 +27,7 @@ class Ticket(Protocol):
     """What stands for an ended span; its span is replaced where its parent changes."""
 
     span: Any
+    size_bytes: int
     is_local_root: bool
 
 
@@ -49,6 +50,7 @@ class Reparenting:
             of them is asked for.
         hold_s: Longest time that a span waits for the verdict on another, in seconds.
         max_held: Most spans that wait.
+        max_held_bytes: Most bytes of spans that wait, about.
         max_open: Most spans followed; the oldest are forgotten first.
         max_dropped: Most dropped spans remembered, for children that begin after their end.
         max_age_s: Time after which a span that never ends, or was dropped, is forgotten.
@@ -63,7 +65,8 @@ class Reparenting:
         inherits: Callable[[Any, int], object] | None = None,
         follows_all: bool = False,
         hold_s: float = 5.0,
-        max_held: int = 2_000,
+        max_held: int = 10_000,
+        max_held_bytes: int = 64 * 1024 * 1024,
         max_open: int = 20_000,
         max_dropped: int = 10_000,
         max_age_s: float = 3_600.0,
@@ -75,6 +78,7 @@ class Reparenting:
         self._follows_all = follows_all
         self._hold_s = hold_s
         self._max_held = max_held
+        self._max_held_bytes = max_held_bytes
         self._max_open = max_open
         self._max_dropped = max_dropped
         self._max_age_s = max_age_s
@@ -88,6 +92,7 @@ class Reparenting:
         self._open: OrderedDict[Key, Kin] = OrderedDict()
         self._dropped: OrderedDict[Key, Kin] = OrderedDict()
         self._held: OrderedDict[Key, Kin] = OrderedDict()
+        self._held_bytes = 0
 
     def __len__(self) -> int:
         return len(self._open) + len(self._dropped) + len(self._held)
@@ -247,7 +252,7 @@ class Reparenting:
             falling.is_dropped = True
             falling.waits_for_beneath = False
             self._open.pop(falling.key, None)
-            self._held.pop(falling.key, None)
+            self._let_loose(falling)
             if falling.ticket is not None:
                 dropped.append(falling.ticket)
                 falling.ticket = None
@@ -293,8 +298,8 @@ class Reparenting:
                 self._release_waiters(above, ready)
                 break
             last, above = above, above.above
+        self._let_loose(kin)
         kin.ticket = None
-        self._held.pop(kin.key, None)
         parent = above.context if above is not None else last.parent_that_arrives
         if last is not kin or parent is not kin.parent:
             ticket.span = with_parent(ticket.span, parent)
@@ -316,6 +321,11 @@ class Reparenting:
             if not kin.release_at:
                 kin.release_at = self._clock() + self._hold_s
             self._held[kin.key] = kin
+            self._held_bytes += kin.ticket.size_bytes
+
+    def _let_loose(self, kin: Kin) -> None:
+        if self._held.pop(kin.key, None) is not None:
+            self._held_bytes -= kin.ticket.size_bytes
 
     def _enforce_limits(self, ready: list[Any], dropped: list[Any]) -> None:
         if self._held:
@@ -326,7 +336,8 @@ class Reparenting:
     def _let_go(self, now: float, ready: list[Any], dropped: list[Any]) -> None:
         while self._held:
             kin = next(iter(self._held.values()))
-            if kin.release_at > now and len(self._held) <= self._max_held:
+            is_crowded = len(self._held) > self._max_held or self._held_bytes > self._max_held_bytes
+            if kin.release_at > now and not is_crowded:
                 return
             if kin.waits_for_beneath and not kin.is_decided:
                 self._drop(kin, ready, dropped)

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from otel_braintrust import attributes, log
+from otel_braintrust import attributes, log, passage
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.selection import INFRASTRUCTURE_SCOPES, Rule, RuleError, read_rules
 from otel_braintrust.settings import SettingsError
@@ -187,6 +187,21 @@ def test_what_waits_for_a_span_that_never_ends_goes_by_itself(pipeline: Make) ->
         threading.Event().wait(0.05)
     assert made.parents == {"chat": None}
     session.end()
+
+
+def test_beneath_a_function_s_judgement_spans_wait_as_long_as_agents_run(
+    pipeline: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passage, "HOLD_S", 0.05)
+    made = pipeline(span_filter=lambda span: None)
+    with made.tracer().start_as_current_span("agent"):
+        made.tracer().start_span("chat", attributes=CHAT).end()
+        assert made.processor.ledger.pending == 1
+        threading.Event().wait(0.2)
+        made.tracer().start_span("more", attributes=CHAT).end()
+        assert made.processor.ledger.pending == 2
+    made.flush()
+    assert made.parents == {"agent": None, "chat": "agent", "more": "agent"}
 
 
 def test_a_function_that_fails_keeps_the_span_and_is_told_once(

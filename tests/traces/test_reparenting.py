@@ -37,6 +37,7 @@ def context_of(number: int, *, remote: bool = False, sampled: bool = True) -> Sp
 class Ticket:
     span: Any
     is_local_root: bool = False
+    size_bytes: int = 1
 
 
 @dataclass
@@ -229,6 +230,22 @@ def test_limits_lose_nothing_and_send_nothing_twice(plan: Plan, most: int, held:
         if final is KEEP:
             assert number in world.sent
     assert len(tree) <= 3 * most + held
+
+
+def test_what_waits_is_bounded_in_bytes() -> None:
+    world = World()
+    tree = world.make(max_held_bytes=1000)
+    session = world.add(1, (OPEN, DROP), None)
+    tree.on_start(session)
+    for number in range(10, 20):
+        span = world.add(number, (KEEP, KEEP), context_of(1))
+        tree.on_start(span)
+        world.send(tree.on_end(span, Ticket(span, size_bytes=300)))
+    assert len(world.sent) == 7
+    assert tree._held_bytes == 900
+    world.send(tree.on_end(session, Ticket(session)))
+    assert tree._held_bytes == 0
+    assert len(world.sent) == 10
 
 
 def test_a_child_that_begins_after_its_dropped_parent_ended_hangs_on_the_next() -> None:
