@@ -36,6 +36,7 @@ class Meters:
 
     def __init__(self, meter_provider: Any, ledger: Ledger, server_url: str) -> None:
         self._ledger = ledger
+        self._update: Callable[[], object] = lambda: None
         self._meter = meter_provider.get_meter(METER_NAME, __version__)
         parts = urlsplit(server_url)
         self._server: Attributes = {"server.address": parts.hostname or ""}
@@ -44,12 +45,14 @@ class Meters:
         self._attributes = _component(EXPORTER_TYPE, next(_exporters)) | self._server
         self._add_exporter()
 
-    def add_processor(self, queue_capacity: int) -> None:
+    def add_processor(self, queue_capacity: int, update: Callable[[], object]) -> None:
         """Tell of a processor in front of the exporter, too.
 
         Args:
             queue_capacity: How many spans may wait.
+            update: Called before the ledger is read; enters the spans that ended by then.
         """
+        self._update = update
         attributes = _component(PROCESSOR_TYPE, next(_processors))
         self._meter.create_observable_counter(
             "otel.sdk.processor.span.processed",
@@ -128,7 +131,11 @@ class Meters:
     def _observed(
         self, read: Callable[[], Iterable[tuple[int, Attributes]]]
     ) -> Callable[[CallbackOptions], list[Observation]]:
-        return lambda _: [Observation(value, attributes) for value, attributes in read()]
+        def observe(_: CallbackOptions) -> list[Observation]:
+            self._update()
+            return [Observation(value, attributes) for value, attributes in read()]
+
+        return observe
 
 
 def _component(kind: str, number: int) -> Attributes:

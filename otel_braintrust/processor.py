@@ -135,7 +135,8 @@ class BraintrustSpanProcessor(SpanProcessor):
                 self._exporter, self._passage, self._undelivered, read=self._intake.read
             )
         if self._exporter.meters is not None:
-            self._exporter.meters.add_processor(self._exporter.queue_size)
+            meters = self._exporter.meters
+            meters.add_processor(self._exporter.queue_size, self._intake.read)
         after_fork(self._renew_after_fork)
         note_processor(self)
         hear_of_end(self)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_braintrust.intake import READ_AT, READ_AT_LAST
@@ -165,3 +167,22 @@ def test_a_span_that_began_before_the_processor_came_goes_once(
     span.end()
     assert processor.flush(10.0).sent == 1
     assert processor.ledger.ended == 1
+
+
+def test_metrics_and_ledger_tell_of_spans_that_nobody_has_read(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    tracer = tracer_of(make(meter_provider=meters))
+    for _ in range(5):
+        tracer.start_span("work").end()
+    data = reader.get_metrics_data()
+    assert data is not None
+    sizes = {
+        metric.name: metric.data.data_points[0].value
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        if metric.name == "otel.sdk.processor.span.queue.size"
+    }
+    assert sizes == {"otel.sdk.processor.span.queue.size": 5}
