@@ -11,6 +11,8 @@ import orjson
 OBJECTS = frozenset(("metadata", "context", "origin", "_audit_metadata", "span_attributes"))
 NUMBERS = frozenset(("scores", "metrics"))
 TAGS = "tags"
+# Objects of a form of their own: the server would refuse a row in which they say anything else.
+STRICT_FORMS = frozenset(("origin", "classifications"))
 # Of a row's metrics these are its place in time.
 TIMES = ("start", "end")
 # What the span is to Braintrust; its name, and whatever else stands there, may hold anything.
@@ -69,6 +71,8 @@ def failed(name: str, value: Any, marker: str) -> Any:
     """What a field holds after masking it failed: the marker, in a form that the field takes."""
     if name in NUMBERS:
         return times_of(name, value)
+    if name in STRICT_FORMS:
+        return None
     if name in OBJECTS:
         return {"error": marker}
     return [marker] if name == TAGS else marker

@@ -82,6 +82,16 @@ def looks_random(value: str) -> bool:
     return len(value) >= 16 and not any(c.isspace() for c in value) and not value.isalpha()
 
 
+# Options of commands (`--password hunter2`, `curl -u user:hunter2`) and elements of XML.
+_OPTION = re.compile(
+    rf"(?i)--[a-z-]{{0,30}}(?:{_NAMES}|token)[ \t]{{1,4}}([^\s\"'\[-][^\s\"']{{2,}})"
+)
+_USER_OPTION = re.compile(
+    r"(?:-u|--user)[ \t=]{1,4}[\"']?[^\s:\"']{1,128}:([^\s\"'\[][^\s\"']{0,512})"
+)
+_ELEMENT = re.compile(rf"(?i)<[\w:-]{{0,30}}(?:{_NAMES})>([^<\[][^<]{{0,2000}})")
+
+
 def _is_secret(match: re.Match[str]) -> bool:
     value = match["double"] or match["single"] or match["bare"]
     if value.startswith(MARKER_START.strip()) or is_harmless(value):
@@ -101,6 +111,15 @@ def _values(text: str) -> list[tuple[int, int]]:
 
 
 _FIND = re.compile(_ASSIGNMENT)
+
+
+def _given(text: str) -> Iterator[tuple[int, int]]:
+    for pattern in (_OPTION, _USER_OPTION, _ELEMENT):
+        for match in pattern.finditer(text):
+            if not is_harmless(match[1]):
+                yield match.span(1)
+
+
 _PORT = re.compile(r"\d{1,5}[/?#]")
 _NOT_IN_ADDRESS = re.compile(r"[\s\"'<>]")
 MAX_CREDENTIAL_CHARS = 512
@@ -130,5 +149,6 @@ def _is_password(text: str) -> bool:
 BY_NAME = Detector("password", _values, _STEMS, hint=_HINT)
 PASSWORDS: tuple[Detector, ...] = (
     BY_NAME,
+    Detector("password", _given, ("--", "-u", "<")),
     Detector("url password", _url_passwords, ("://",), ("@",)),
 )

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from otel_braintrust.redaction.detectors import Detector, Detectors
 
@@ -46,23 +46,29 @@ def mask_text(text: str, detectors: Detectors, wrapped: Detectors | None = None)
         detectors: What to look for; of two that find the same, the first names it.
         wrapped: What to look for where the text is escaped or encoded; default the same.
     """
-    found = sorted(
-        spans(text, detectors, detectors if wrapped is None else wrapped),
-        key=lambda each: (each[0], -each[1]),
-    )
-    if not found:
-        return text
     pieces: list[str] = []
     done = 0
-    for start, end, detector in found:
-        if end <= done:
-            continue
-        if start >= done:
-            pieces += (text[done:start], detector.marker)
-        # Of a secret that begins inside the one before, the rest goes under the same marker.
+    for start, end, detector in merged(
+        spans(text, detectors, detectors if wrapped is None else wrapped)
+    ):
+        pieces += (text[done:start], detector.marker)
         done = end
+    if not done:
+        return text
     pieces.append(text[done:])
     return "".join(pieces)
+
+
+def merged(found: Iterable[Found]) -> list[Found]:
+    """Places in order, those that overlap as one: that of the first, then of the longest."""
+    result: list[Found] = []
+    for start, end, detector in sorted(found, key=lambda each: (each[0], -each[1])):
+        if result and start < result[-1][1]:
+            before, last_end, first = result[-1]
+            result[-1] = before, max(end, last_end), first
+        else:
+            result.append((start, end, detector))
+    return result
 
 
 def spans(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import translate
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 import orjson
@@ -28,7 +29,7 @@ from otel_braintrust.redaction.passwords import (
     looks_random,
 )
 from otel_braintrust.redaction.personal import PERSONAL
-from otel_braintrust.redaction.texts import mask_text, may_be_wrapped, spans
+from otel_braintrust.redaction.texts import mask_text, may_be_wrapped, merged, spans
 
 DETECTORS: Mapping[str, tuple[Detector, ...]] = {
     "keys": KEYS,
@@ -78,8 +79,7 @@ class ValueMasking:
         except TypeError:  # lone surrogates and whatever else JSON does not hold
             pass
         else:
-            # A secret that became keys within keys is put together again.
-            relevant = detectors.relevant(text.replace('":{"', "."))
+            relevant = self._relevant(text)
             detectors = Detectors(relevant)
             is_wrapped = may_be_wrapped(text)
             by_name = BY_NAME in relevant
@@ -87,6 +87,15 @@ class ValueMasking:
             return None
         wrapped = self._detectors if is_wrapped else Detectors()
         return Search(detectors, wrapped, self._by_key, by_name=by_name)
+
+    def _relevant(self, text: str) -> list[Detector]:
+        """What a row's JSON may hold; what became keys within keys is put together for that."""
+        found = self._detectors.relevant(text.replace('":{"', "."))
+        if '["' not in text:
+            return found
+        # So is what was streamed piece by piece.
+        more = self._detectors.relevant(text.replace('","', ""))
+        return found + [each for each in more if each not in found]
 
     def masked(self, value: Any) -> Any:
         """A value with markers for secrets; the same object where there is none."""
@@ -220,6 +229,8 @@ class Search:
             if is_secret_name(name) and " " not in name:
                 return [name, self._secret(inner)]
         result = [self.masked(inner) for inner in value]
+        if self._detectors and len(value) > 1 and all(type(each) is str for each in result):
+            result = _joined_up(result, self._detectors)
         is_same = all(new is old for new, old in zip(result, value, strict=True))
         return value if is_same else result
 
@@ -256,6 +267,20 @@ def _chains(key: str, inner: Mapping[str, Any], depth: int) -> Iterator[str]:
             yield from _chains(f"{key}.{name}", beneath, depth - 1)
         else:
             yield f"{key}.{name}"
+
+
+def _joined_up(pieces: list[str], detectors: Detectors) -> list[str]:
+    """Pieces of a stream, masked each by itself, without secrets that several of them make up."""
+    starts = [0, *accumulate(map(len, pieces))]
+    result = list(pieces)
+    # From the last to the first, so that the places before stay where they are.
+    for start, end, detector in merged(spans("".join(pieces), detectors, Detectors()))[::-1]:
+        first, last = bisect_right(starts, start) - 1, bisect_left(starts, end) - 1
+        for index in range(first, last + 1):
+            text, offset = result[index], starts[index]
+            marker = detector.marker if index == first else ""
+            result[index] = text[: max(0, start - offset)] + marker + text[max(0, end - offset) :]
+    return result
 
 
 def _detector_of(rule: MaskRule) -> Detector:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
 import otel_braintrust
+from otel_braintrust.logs import BraintrustLogRecordProcessor
 from otel_braintrust.processor import BraintrustSpanProcessor
 from otel_braintrust.translation.conventions import DISPATCH
 from tests.redaction.planted import WRAPPINGS, Plant, traces_of
@@ -158,6 +161,21 @@ def plant_everywhere(provider: TracerProvider, plant: Plant, *, every: int = 1) 
     for error in (ValueError(plant()), RuntimeError("told")):
         with suppress(type(error)), tracer.start_as_current_span("failing"):
             raise error from KeyError(plant())
+
+
+def plant_in_logs(
+    processor: BraintrustSpanProcessor, provider: TracerProvider, plant: Plant
+) -> None:
+    """Emit log records with secrets in the body and the attributes of each event of a dialect."""
+    logs = LoggerProvider(shutdown_on_exit=False)
+    logs.add_log_record_processor(BraintrustLogRecordProcessor(processor))
+    logger = logs.get_logger("planted")
+    bodies = values_with(plant)
+    for name in DISPATCH.events:
+        with provider.get_tracer("planted").start_as_current_span("logged"):
+            for body in ({"content": plant(), "message": {"content": plant()}}, next(bodies)):
+                logger.emit(LogRecord(event_name=name, body=body, attributes={plant(): plant()}))
+    logs.shutdown()
 
 
 def say_everywhere(provider: TracerProvider, plant: Plant) -> None:

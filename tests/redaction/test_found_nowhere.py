@@ -21,6 +21,7 @@ from tests.redaction.evidence import (
     Evidence,
     new_processor,
     plant_everywhere,
+    plant_in_logs,
     say_everywhere,
 )
 from tests.redaction.planted import Plant
@@ -45,6 +46,7 @@ def test_what_is_planted_everywhere_is_found_nowhere(
     foreign.add_span_processor(processor)
 
     plant_everywhere(foreign, plant)
+    plant_in_logs(processor, foreign, plant)
     say_everywhere(global_provider, plant)
     evidence.note_files()
     flush_all(processor)

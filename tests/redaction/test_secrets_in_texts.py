@@ -142,6 +142,31 @@ def test_a_secret_that_was_taken_apart_into_keys_is_masked() -> None:
     }
 
 
+def test_a_secret_that_was_streamed_piece_by_piece_is_masked() -> None:
+    plant = Plant()
+    key = plant("anthropic")
+    pieces = ["My ", "key is ", key[:3], key[3:9], "", key[9:], ", keep it."]
+    found = masked(SECRETS, pieces)
+    assert found == ["My ", "key is ", "[masked: anthropic key]", "", "", "", ", keep it."]
+    letters = masked(SECRETS, list(f"one {key} two {plant('jwt')}"))
+    assert "".join(map(str, letters)) == "one [masked: anthropic key] two [masked: jwt]"
+    assert masked(SECRETS, [key, "beta"]) == ["[masked: anthropic key]", "beta"]
+    assert masked(SECRETS, ["a", "b"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("deploy --db-password hunter2 --force", "deploy --db-password {} --force"),
+        ("curl -u bob:hunter2 https://x", "curl -u bob:{} https://x"),
+        ("<db><password>hunter2</password></db>", "<db><password>{}</password></db>"),
+        ("git --no-pager log -u main", "git --no-pager log -u main"),
+    ],
+)
+def test_passwords_in_commands_and_in_xml_are_found(text: str, left: str) -> None:
+    assert masked(SECRETS, text) == left.format("[masked: password]")
+
+
 def test_a_key_whose_end_was_cut_off_is_masked_as_far_as_it_goes() -> None:
     text = "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234567890\nabcdefghijklmnopqrstuvwx"
     assert masked(SECRETS, f"{text} and then prose") == "[masked: private key] and then prose"
