@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.limits import Limits
-from otel_braintrust.equipment import new_connection
+from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.equipment import new_connection, new_redaction
 from otel_braintrust.imports.importing import Import, ImportResult
 from otel_braintrust.imports.sending import RowSender
 from otel_braintrust.imports.sources import Source
@@ -48,6 +49,7 @@ def import_files(
         connection,
         destination if destination is not None else used.destination,
         Limits(used.max_request_bytes, used.max_request_rows),
+        redact=new_redaction(used, Troubles()),
         num_retries=used.num_retries,
     )
     try:

@@ -79,8 +79,8 @@ class RowSender:
         connection: Where requests go.
         destination: The project.
         limits: How much fits into a request.
-        num_retries: How often in a row a request that failed is repeated; default 3.
         redact: Masks each row; None: nothing is masked.
+        num_retries: How often in a row a request that failed is repeated; default 3.
         pause: Waits for some seconds between attempts.
     """
 
@@ -90,8 +90,8 @@ class RowSender:
         destination: Destination,
         limits: Limits,
         *,
+        redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None,
         num_retries: int | None = None,
-        redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._destination = destination
