@@ -31,7 +31,8 @@ from otel_braintrust.traces.kin import Hold
 from otel_braintrust.undelivered import Undelivered
 
 # Most spans are over by then, and need no second row.
-LINGER_S = 0.3
+LINGER_S = 0.2
+PAUSE_S = 0.1
 # More open spans than this are not shown, or belong to a process that never ends them.
 MAX_SHOWN = 20_000
 MAX_WAITING = 5_000
@@ -92,7 +93,7 @@ class LiveRows:
         self._connection = new_connection(settings, settings.api_key or "")
         self._sender = new_sender(settings, self._connection, self._ledger)
         self._has_thread = not settings.sync_flush
-        self._clerk = Clerk(self._work, pause_s=LINGER_S)
+        self._clerk = Clerk(self._work, pause_s=PAUSE_S)
         self._shown: OrderedDict[int, _Shown] = OrderedDict()
         self._begin()
         exporter.live = self

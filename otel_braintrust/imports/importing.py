@@ -13,6 +13,7 @@ from otel_braintrust.client.events import EventError
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.imports.pieces import Piece, PieceError, pieces
 from otel_braintrust.imports.records import in_envelope, read_record
+from otel_braintrust.imports.salvage import salvaged
 from otel_braintrust.imports.sending import Outcome, RowSender
 from otel_braintrust.imports.sources import Source, SourceError
 from otel_braintrust.imports.telemetry import (
@@ -142,9 +143,12 @@ class Import:
 
     def _find_logs_in(self, piece: Piece) -> None:
         try:
-            telemetry = telemetry_of(piece.value())
-        except (OtlpError, PieceError):
+            value = piece.value()
+            telemetry = telemetry_of(value)
+        except PieceError:
             return  # told when its spans are read
+        except OtlpError:
+            telemetry, _ = salvaged(value)
         if telemetry is not None:
             self._translator.add_logs(telemetry)
 
@@ -177,9 +181,10 @@ class Import:
         place = f"{label}: line {piece.line}"
         try:
             telemetry = telemetry_of(value)
-        except OtlpError as error:
-            self._note_unreadable(f"{place}: {error}")
-            return
+        except OtlpError:
+            telemetry, problems = salvaged(value)
+            for problem in problems:
+                self._note_unreadable(f"{place}: {problem}")
         if telemetry is not None:
             for row in self._translator.add_spans(telemetry):
                 self._add(_Outgoing(f"{label}: span {row['id']}", row))

@@ -264,6 +264,39 @@ def test_log_records_join_their_span_across_files_in_any_order(
     assert row["input"] == [{"role": "user", "content": "Hello?"}]
 
 
+def test_a_span_of_a_wrong_form_takes_no_other_of_its_request_along(
+    braintrust: LocalServer, command: Command, tmp_path: Path
+) -> None:
+    request = json.loads(json.dumps(OTLP_SPAN))
+    [scope] = request["resourceSpans"][0]["scopeSpans"]
+    [good] = scope["spans"]
+    scope["scope"] = {"name": "kept"}
+    scope["spans"] = [
+        {**good, "spanId": "xyz"},
+        good,
+        {**good, "spanId": "b7ad6b7169203332", "startTimeUnixNano": "soon"},
+        7,
+        {**good, "attributes": [{"key": "a", "value": {}}, {"key": "b", "value": 7}]},
+    ]
+    request["resourceSpans"].append({"scopeSpans": {}})
+    (tmp_path / "spans.json").write_text(json.dumps(request), encoding="utf-8")
+    result = command("import", "spans.json", "--project", "p")
+    assert (result.status, result.json["imported"], result.json["unreadable"]) == (2, 1, 5)
+    places = (
+        "spans[0].spanId",
+        "spans[2].startTimeUnixNano",
+        "spans[3]",
+        "spans[4].attributes[1]",
+        "resourceSpans[1].scopeSpans",
+    )
+    for place, told in zip(places, result.err.splitlines(), strict=True):
+        assert told.startswith("otel-braintrust: spans.json: line 1: ")
+        assert told.endswith(f"{place})")
+    [row] = braintrust.rows("p")
+    assert row["id"] == good["spanId"]
+    assert "kept" in json.dumps(row["context"])
+
+
 def test_protobuf_is_taken(braintrust: LocalServer, command: Command, tmp_path: Path) -> None:
     from google.protobuf.json_format import ParseDict
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
