@@ -9,13 +9,14 @@ import pytest
 
 from tests.selection.conftest import Pipeline
 
-fastapi = pytest.importorskip("fastapi")
-httpx = pytest.importorskip("httpx")
-sqlalchemy = pytest.importorskip("sqlalchemy")
-fakeredis = pytest.importorskip("fakeredis")
-testclient = pytest.importorskip("fastapi.testclient")
+WHY = "tests/vendors/requirements.txt is not installed"
+fastapi = pytest.importorskip("fastapi", reason=WHY)
+httpx = pytest.importorskip("httpx", reason=WHY)
+sqlalchemy = pytest.importorskip("sqlalchemy", reason=WHY)
+fakeredis = pytest.importorskip("fakeredis", reason=WHY)
+testclient = pytest.importorskip("fastapi.testclient", reason=WHY)
 for name in ("fastapi", "httpx", "sqlalchemy", "redis"):
-    pytest.importorskip(f"opentelemetry.instrumentation.{name}")
+    pytest.importorskip(f"opentelemetry.instrumentation.{name}", reason=WHY)
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
 
