@@ -86,6 +86,8 @@ def decode(value: Any) -> Any:
         return parsed
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, bytes) and (text := _text_of(value)) is not None:
+        return decode(text)
     return value
 
 
@@ -100,7 +102,17 @@ def decode_container(value: Any) -> Any:
         return value
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, bytes) and (text := _text_of(value)) is not None:
+        return decode_container(text)
     return value
+
+
+def _text_of(value: bytes) -> str | None:
+    """Return the text that bytes are: LangSmith hands on what its JSON encoder made."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 # Longer texts than this are not read as Python: its parser is slow, and nobody reads them either.

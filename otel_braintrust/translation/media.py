@@ -119,6 +119,7 @@ def read_media(part: Part, into: Gathered) -> None:
         "fileUri",
         "file",
         "base64",
+        "binary_content",
     )
     media_type = _media_type(part, f"{family}/*" if family in ("image", "audio", "video") else None)
     filename = first(part, "filename", "name", "title")

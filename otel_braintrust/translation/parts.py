@@ -37,7 +37,7 @@ def gather(part: Any, into: Gathered) -> None:
     if not isinstance(part, Mapping):
         into.content.append({"type": "text", "text": to_text(part)})
         return
-    kind = part.get("type") or part.get("block_type")
+    kind = part.get("type") or part.get("block_type") or part.get("kind")
     reader = BY_TYPE.get(kind) if isinstance(kind, str) else None
     if reader is None and not kind:
         reader = next(
@@ -78,6 +78,10 @@ def _read_text(part: Part, into: Gathered) -> None:
     )
     if isinstance(text, Mapping) and isinstance(text.get("value"), str):
         text = text["value"]
+    if isinstance(text, list) and all(isinstance(inner, Mapping) for inner in text):
+        for inner in text:  # a producer's part around the provider's own parts
+            gather(inner, into)
+        return
     kept = {"type": "text", "text": text if isinstance(text, str) else to_text(text)}
     for key in (
         "visible",

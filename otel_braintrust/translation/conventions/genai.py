@@ -10,7 +10,7 @@ from typing import Any
 
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
-from otel_braintrust.translation.decoding import as_list, as_mapping, decode
+from otel_braintrust.translation.decoding import as_list, as_mapping, decode, read_literal
 from otel_braintrust.translation.reading import (
     DOMAIN_FORM,
     DUMP,
@@ -146,7 +146,7 @@ def _token_details(names: dict[str, str]) -> rules.Rule:
     """Read LangSmith's details: JSON text of sub-counts beside the totals."""
 
     def read(reading: Reading, key: str, value: Any) -> bool:
-        holder = as_mapping(value)
+        holder = as_mapping(read_literal(value) if isinstance(value, str) else value)
         if holder is None:
             return False
         for name, canonical in names.items():

@@ -10,7 +10,14 @@ from typing import Any
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping, is_placeholder
-from otel_braintrust.translation.reading import FRAMEWORK, TOOL_FORM, Candidate, Reading
+from otel_braintrust.translation.providers import PROVIDERS
+from otel_braintrust.translation.reading import (
+    FRAMEWORK,
+    KEPT_ELSEWHERE,
+    TOOL_FORM,
+    Candidate,
+    Reading,
+)
 
 _TOOL = frozenset({"tool"})
 _TASKS = ("invocation", "invoke_agent", "agent_run", "send_data", "execute_tool (merged)")
@@ -44,6 +51,16 @@ def _name_tells_type(reading: Reading) -> None:
         reading.kinds.append((91, "llm", "span name"))
 
 
+def _other_provider(reading: Reading) -> None:
+    """ADK names Gemini whatever model it asks; one of LiteLLM has its provider in its id."""
+    model = reading.best("request_model")
+    if not isinstance(model, str) or not reading.span.scope_name.startswith("gcp.vertex.agent"):
+        return
+    provider = PROVIDERS.get(model.partition("/")[0]) if "/" in model else None
+    if provider is not None:
+        reading.suggest("provider", 5, "model name", provider, KEPT_ELSEWHERE)
+
+
 CONVENTION = Convention(
     name="google_adk",
     keys={
@@ -58,4 +75,5 @@ CONVENTION = Convention(
         ),
     },
     scopes={"gcp.vertex.agent": _name_tells_type},
+    finish=(_other_provider,),
 )

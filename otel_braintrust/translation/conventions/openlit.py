@@ -40,6 +40,8 @@ def _conversation(text: Any) -> list[dict[str, str]] | None:
 def _open_lines(reading: Reading) -> None:
     if not reading.span.scope_name.startswith("openlit"):
         return
+    if reading.best("provider") == "anthropic":
+        reading.excludes_cache = True
     for candidate in reading.inputs:
         value = candidate.value
         if candidate.rank != OLD_CONTENT:
