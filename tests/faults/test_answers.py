@@ -21,7 +21,7 @@ Make = Callable[..., Application]
 def test_spans_arrive_once_with_their_container_and_id(
     server: ScriptedServer, application: Make
 ) -> None:
-    app = application()
+    app = application(max_request_rows=100)
     ids = app.end_spans(250)
     result = app.processor.flush(10.0)
     assert (result.sent, result.dropped, result.pending, result.ok) == (250, 0, 0, True)
