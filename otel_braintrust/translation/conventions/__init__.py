@@ -15,6 +15,7 @@ from otel_braintrust.translation.conventions import (
     braintrust,
     claude_code,
     crewai,
+    evaluations,
     genai,
     genai_events,
     google_adk,
@@ -81,6 +82,7 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
         langwatch,
         agentops,
         openlit,
+        evaluations,
         model_clients,
         other_frameworks,
     )
