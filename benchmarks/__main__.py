@@ -16,10 +16,13 @@ from benchmarks.application import decorator, hooks
 from benchmarks.exporting import content, export, messages, wire
 from benchmarks.processes import imports, memory
 from benchmarks.receiver import Receiver
-from benchmarks.suite import Bench
+from benchmarks.suite import SUMMARY_PEERS, Bench
 from benchmarks.tables import Table
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+README = RESULTS.parent.parent / "README.md"
+# The README's quotation stands between these.
+QUOTE_BEGIN, QUOTE_END = "<!-- costs -->\n", "<!-- end of costs -->\n"
 PEERS = (
     "otel-braintrust",
     "opentelemetry-sdk",
@@ -37,6 +40,7 @@ TABLES: Mapping[str, Callable[[Bench], Iterator[Table]]] = {
     "content": content,
     "messages": messages,
 }
+SUMMARY_TEXT = "Ours as multiples of theirs: less than 1 is less."
 INTRODUCTION = """# What it costs
 
 Made by `python -m benchmarks`, which measures everything in one run, each peer in a process of its
@@ -62,9 +66,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for table in TABLES[name](bench):
                 parts.append(table.markdown())
                 print(parts[-1], flush=True)
+        summary = Table("In short", SUMMARY_TEXT, ["", *SUMMARY_PEERS], bench.summary).markdown()
+    print(summary)
     if not options.quick and not options.only:
+        parts.insert(1, summary)
         RESULTS.write_text("\n".join(parts), encoding="utf-8")
-        print(f"written to {RESULTS.name}", file=sys.stderr)
+        _quote(summary)
+        print(f"written to {RESULTS.name} and quoted in {README.name}", file=sys.stderr)
+
+
+def _quote(summary: str) -> None:
+    """Put the summary's table into the README."""
+    table = "".join(f"{line}\n" for line in summary.splitlines() if line.startswith("|"))
+    before, _, rest = README.read_text(encoding="utf-8").partition(QUOTE_BEGIN)
+    _, _, after = rest.partition(QUOTE_END)
+    README.write_text(f"{before}{QUOTE_BEGIN}{table}{QUOTE_END}{after}", encoding="utf-8")
 
 
 def _environment(rounds: int) -> str:

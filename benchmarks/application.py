@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from benchmarks import traced
 from benchmarks.kinds import KINDS
@@ -23,6 +23,8 @@ def hooks(bench: Bench) -> Iterator[Table]:
         whole = bench.measured(workers, "span_cpu", kind=kind, spans=spans)
         starts = {peer: median(each[0] for each in values) for peer, values in found.items()}
         ends = {peer: median(each[1] for each in values) for peer, values in found.items()}
+        if kind == "chat":
+            _sum_up(bench, starts, ends)
         spans_us = {peer: median(values) for peer, values in whole.items()}
         for peer in HOOKS:
             both, bare = starts[peer] + ends[peer], starts[BARE] + ends[BARE]
@@ -44,6 +46,12 @@ def hooks(bench: Bench) -> Iterator[Table]:
         ["Spans", "Processor", "End", "Start and end", "Whole span", "Start", "End ", "Span"],
         rows,
     )
+
+
+def _sum_up(bench: Bench, starts: Mapping[str, float], ends: Mapping[str, float]) -> None:
+    bench.sum_up("The application's thread at a span's end", ends["ours"], ends)
+    both = {peer: starts[peer] + ends[peer] for peer in HOOKS}
+    bench.sum_up("The application's thread at start and end", both["ours"], both)
 
 
 def decorator(bench: Bench) -> Iterator[Table]:

@@ -102,6 +102,20 @@ def parse_and_dump(peer: Peer, *, kind: str, spans: int) -> float:
     return (time.process_time() - begun) / len(recorded) * 1e6
 
 
+def translate_and_dump(peer: Peer, *, kind: str, spans: int) -> float:
+    """CPU of making a span's row and dumping it, in microseconds."""
+    from otel_braintrust.traces import TraceAssembler
+
+    assert peer.url
+    recorded = record(_traces(kind, spans)).spans
+    assembler = TraceAssembler()
+    gc.collect()
+    begun = time.process_time()
+    for assembled in assembler.assemble(recorded):
+        orjson.dumps(assembled.row)
+    return (time.process_time() - begun) / len(recorded) * 1e6
+
+
 def memory_bytes(peer: Peer, *, kind: str, spans: int) -> tuple[float, float]:
     """Memory that so many spans take while they wait, and at most until they have arrived."""
     peer.make(_traces(kind, 64))
@@ -145,6 +159,7 @@ MEASURES: Mapping[str, Callable[..., Any]] = {
         hooks_cpu,
         span_cpu,
         parse_and_dump,
+        translate_and_dump,
         memory_bytes,
     )
 }

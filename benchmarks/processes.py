@@ -21,9 +21,9 @@ SDK = "opentelemetry.sdk.trace"
 IMPORTS = {
     "otel_braintrust": "import otel_braintrust",
     "otel_braintrust, with configure": "from otel_braintrust import configure",
-    "the OTLP/HTTP exporter": "import opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "OTLP/HTTP": "import opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "braintrust.otel": "import braintrust.otel",
-    "braintrust": "import braintrust",
+    "native logger": "import braintrust",
 }
 IMPORT_SCRIPT = """
 import json, time
@@ -45,6 +45,7 @@ def memory(bench: Bench) -> Iterator[Table]:
                 values.append(worker.ask("memory_bytes", kind="chat", spans=spans))
     waiting = {peer: median(each[0] for each in values) for peer, values in found.items()}
     peaks = {peer: median(each[1] for each in values) for peer, values in found.items()}
+    bench.sum_up("Memory of 10,000 chat spans that wait", waiting["ours"], waiting)
     yield Table(
         "Memory",
         f"What {spans:,} chat spans add to a process's memory while they wait for a server that "
@@ -68,6 +69,7 @@ def imports(bench: Bench) -> Iterator[Table]:
             of_sdk.append(sdk_s)
             found[name].append(statement_s)
     adds = {name: median(values) for name, values in found.items()}
+    bench.sum_up("CPU to import", adds["otel_braintrust, with configure"], adds)
     yield Table(
         "Import",
         f"CPU that importing adds to `import {SDK}`, in processes of their own, and as multiples "

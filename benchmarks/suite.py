@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.kinds import KINDS
 from benchmarks.receiver import Receiver
+from benchmarks.tables import ratio
 from benchmarks.workers import Worker
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SPANS = 1600
 LARGE_SPANS = 240
 LEAST_SPANS = 8
+SUMMARY_PEERS = ("OTLP/HTTP", "braintrust.otel", "native logger", "bare BatchSpanProcessor")
 
 
 class Bench:
@@ -33,6 +35,8 @@ class Bench:
         self.receiver = receiver
         self.rounds = rounds
         self.share = share
+        # What the README quotes: what is measured, and ours as multiples of each of SUMMARY_PEERS.
+        self.summary: list[list[str]] = []
         self._workers: dict[str, Worker] = {}
         self._stack = ExitStack()
 
@@ -54,6 +58,17 @@ class Bench:
             worker.ask("export_cpu", kind=kind, spans=self.count(100))
         self._workers[peer] = worker
         return worker
+
+    def sum_up(self, what: str, ours: float, theirs: Mapping[str, float]) -> None:
+        """Enter a row of the summary.
+
+        Args:
+            what: What is measured.
+            ours: What we take.
+            theirs: What others take, by their names in :data:`SUMMARY_PEERS`.
+        """
+        cells = (ratio(ours, theirs[peer]) if peer in theirs else "" for peer in SUMMARY_PEERS)
+        self.summary.append([what, *cells])
 
     def measured(
         self, workers: Sequence[Worker], measure: str, **arguments: Any

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import TABLES
+from benchmarks.__main__ import QUOTE_BEGIN, QUOTE_END, TABLES
 from benchmarks.application import HOOKS
 from benchmarks.exporting import EXPORTERS, MESSAGES
 from benchmarks.kinds import KINDS
@@ -63,9 +63,18 @@ def test_growth_memory_and_imports_have_their_rows(tables: dict[str, list[list[s
 
 
 def test_every_figure_is_a_number_above_nothing(tables: dict[str, list[list[str]]]) -> None:
-    assert len(tables) == len(TABLES) + 1  # export prints two
+    assert len(tables) == len(TABLES) + 2  # export prints two, and there is a summary
     for title, rows in tables.items():
         for row in rows:
             figures = [cell for cell in row if re.search(r"(×| µs| ms| MiB| B)$", cell)]
             assert figures, (title, row)
             assert all(float(re.split(r"[× ]", cell)[0]) >= 0 for cell in figures)
+
+
+def test_the_readme_quotes_the_results() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    quoted = readme.partition(QUOTE_BEGIN)[2].partition(QUOTE_END)[0].splitlines()
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    summary = results.partition("## In short")[2].partition("\n## ")[0].splitlines()
+    assert quoted == [line for line in summary if line.startswith("|")]
+    assert len(quoted) > len(KINDS)
