@@ -16,13 +16,26 @@ from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.redaction.fields import marker_of_failure
-from otel_braintrust.translation.inline_media import InlineMedia, replace_media
+from otel_braintrust.translation.inline_media import TYPE_KEYS, InlineMedia, replace_media
 
 if TYPE_CHECKING:
     from otel_braintrust.redaction import Redaction
 
 CONVERTED_FIELDS = ("input", "output", "expected", "metadata")
 MAX_KNOWN_FILES = 4096
+# A row without any of these holds no file: each shape of base64 has one.
+HINTS = (
+    b";base64,",
+    b'"data":"',
+    b'"bytes":"',
+    b'"b64_json"',
+    b'"images":["',
+    b'"inline_data"',
+    b'"inlineData"',
+    b'"image_generation_call"',
+    b'"braintrust_attachment"',
+    *(f'"{name}"'.encode() for name in TYPE_KEYS),
+)
 WHOLE_TEXTS_KEY = "otel_braintrust.whole_texts"
 MAX_DEPTH = 128
 
@@ -135,6 +148,11 @@ class Encloser:
             if len(self._keys) > MAX_KNOWN_FILES:
                 self._keys.popitem(last=False)
         return dict(attachment.reference), attachment
+
+
+def may_hold_files(row: bytes) -> bool:
+    """Tell quickly that an encoded row holds no file and refers to none, as almost all do."""
+    return any(hint in row for hint in HINTS)
 
 
 def _texts_beyond(

@@ -20,7 +20,7 @@ from otel_braintrust.delivery.destinations import Destination, ParentError, pars
 from otel_braintrust.delivery.parcels import Parcel, seal
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
-from otel_braintrust.enclosing import Encloser
+from otel_braintrust.enclosing import Encloser, may_hold_files
 from otel_braintrust.equipment import new_courier, new_redaction
 from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
@@ -272,7 +272,11 @@ class BraintrustSpanExporter(SpanExporter):
                 self._leave_out(ticket)
                 continue
             try:
-                files = self._files(assembled.row, assembled.span.attributes)
+                attributes = assembled.span.attributes
+                files: Mapping[str, Attachment] = {}
+                if self._redact is not None and self._encloser is not None:
+                    # Masks are for texts: files in them are found first.
+                    files = self._encloser.find(assembled.row, attributes)
                 row = self._outgoing(assembled.row, ticket)
                 if row is None:
                     self._leave_out(ticket)
@@ -282,11 +286,14 @@ class BraintrustSpanExporter(SpanExporter):
                     self.live.complete(row, place)
                 limit = self.settings.max_field_bytes
                 parcel = seal(ticket, row, place, max_field_bytes=limit)
-                if len(parcel.row) >= limit and self._encloser is not None:
-                    files = {**files, **self._encloser.keep_long_texts(row, limit)}
-                    parcel = seal(ticket, row, place, max_field_bytes=limit)
-                if files and self._encloser is not None:
-                    parcel.enclosures = self._encloser.enclose(parcel.row, files)
+                if self._encloser is not None:
+                    if self._redact is None and may_hold_files(parcel.row):
+                        files = self._encloser.find(row, attributes)
+                    if len(parcel.row) >= limit:
+                        files = {**files, **self._encloser.keep_long_texts(row, limit)}
+                    if files:
+                        parcel = seal(ticket, row, place, max_field_bytes=limit)
+                        parcel.enclosures = self._encloser.enclose(parcel.row, files)
                 parcels.append(parcel)
                 ticket.span = None  # its row is all that is needed of it from now on
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
@@ -318,14 +325,6 @@ class BraintrustSpanExporter(SpanExporter):
         if hold.is_local_root and row.get("span_parents"):
             row["context"] = {**(row.get("context") or {}), "local_root": True}
         return (row if self._redact is None else self._redact(row)), place
-
-    def _files(
-        self, row: dict[str, Any], attributes: Mapping[str, Any]
-    ) -> Mapping[str, Attachment]:
-        """The files that belong to a row; base64 in it becomes references."""
-        if self._encloser is None:
-            return {}
-        return self._encloser.find(row, attributes)
 
     def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
         """A row as it may go out; None when nothing of it may."""

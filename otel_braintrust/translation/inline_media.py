@@ -17,13 +17,13 @@ from otel_braintrust.translation.media_types import (
     type_of_format,
 )
 
-__all__ = ["InlineMedia", "Refer", "replace_media"]
+__all__ = ["TYPE_KEYS", "InlineMedia", "Refer", "replace_media"]
 
 MAX_DEPTH = 128
 # A value of more objects and lists is sent as it is.
 MAX_NODES = 100_000
 
-_TYPE_KEYS = ("mime_type", "media_type", "mediaType", "mimeType", "content_type", "contentType")
+TYPE_KEYS = ("mime_type", "media_type", "mediaType", "mimeType", "content_type", "contentType")
 _DATA_KEYS = ("data", "base64", "blob", "bytes", "file_data", "image", "content")
 # Parts that hold a file: base64 of theirs may also be of a text.
 _FILE_PARTS = frozenset(
@@ -35,7 +35,7 @@ _REFERENCES = frozenset({"braintrust_attachment", "external_attachment"})
 _DATA = frozenset({"data:", "DATA:"})
 # Every shape but the data URI has one of these keys.
 _HINTS = frozenset(
-    {"b64_json", "inline_data", "inlineData", "source", "data", "images", *_TYPE_KEYS}
+    {"b64_json", "inline_data", "inlineData", "source", "data", "images", *TYPE_KEYS}
 )
 
 Refer = Callable[[InlineMedia], dict[str, Any]]
@@ -142,7 +142,7 @@ def _part_of(value: dict[str, Any]) -> str:
 
 
 def _named_type(value: dict[str, Any]) -> str | None:
-    return next((value[name] for name in _TYPE_KEYS if isinstance(value.get(name), str)), None)
+    return next((value[name] for name in TYPE_KEYS if isinstance(value.get(name), str)), None)
 
 
 def _reference_itself(_key: str, value: dict[str, Any], _refer: Refer) -> Any:
@@ -265,5 +265,5 @@ _SHAPES: tuple[tuple[str, Callable[[str, dict[str, Any], Refer], Any]], ...] = (
     ("inline_data", _gemini_part),
     ("inlineData", _gemini_part),
     ("images", _ollama_message),
-    *((name, _typed_data) for name in _TYPE_KEYS),
+    *((name, _typed_data) for name in TYPE_KEYS),
 )
