@@ -446,15 +446,24 @@ def positive_int_from_environment(variable: str, default: int) -> int:
     return number if number > 0 else default
 
 
+def before_fork(method: Callable[[], None]) -> None:
+    """Call a bound method before the process forks, as long as its object lives."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_as_long_as_it_lives(method))
+
+
 def after_fork(method: Callable[[], None]) -> None:
     """Call a bound method in every forked child, as long as its object lives."""
-    if not hasattr(os, "register_at_fork"):
-        return
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_as_long_as_it_lives(method))
+
+
+def _as_long_as_it_lives(method: Callable[[], None]) -> Callable[[], None]:
     reference = weakref.WeakMethod(method)
 
-    def renew() -> None:
+    def call() -> None:
         bound = reference()
         if bound is not None:
             bound()
 
-    os.register_at_fork(after_in_child=renew)
+    return call

@@ -166,7 +166,7 @@ class Passage:
         self._hand_on(ready if self._sampling is None else self._sampling.take(ready))
 
     def _sampled(self, sampling: TailSampling, span: Any, ticket: Ticket) -> list[Ticket]:
-        has_begun_here = self._tree.kin_of(span.context) is not None
+        has_begun_here = self._tree.is_open(span.context)
         ready: list[Ticket] = sampling.take(self._tree.on_end(span, ticket))
         return [*ready, *sampling.end(span.context.trace_id)] if has_begun_here else ready
 

@@ -21,6 +21,7 @@ from otel_braintrust.equipment import new_followers
 from otel_braintrust.exporter import (
     BraintrustSpanExporter,
     after_fork,
+    before_fork,
     positive_int_from_environment,
 )
 from otel_braintrust.intake import Intake
@@ -37,6 +38,8 @@ DEFAULT_PAUSE_MS = 5000
 # What the end of a process without a flush takes to write to disk what waits.
 TIME_TO_WRITE_S = 0.5
 SHARE_DURING_OUTAGE = 0.1
+# What a fork may wait for a thread that reads.
+FORK_PATIENCE_S = 0.1
 
 
 class BraintrustSpanProcessor(SpanProcessor):
@@ -137,6 +140,7 @@ class BraintrustSpanProcessor(SpanProcessor):
         if self._exporter.meters is not None:
             meters = self._exporter.meters
             meters.add_processor(self._exporter.queue_size, self._intake.read)
+        before_fork(self._read_before_fork)
         after_fork(self._renew_after_fork)
         note_processor(self)
         hear_of_end(self)
@@ -364,6 +368,10 @@ class BraintrustSpanProcessor(SpanProcessor):
         courier = self._exporter.courier
         is_failing = courier is not None and courier.is_failing
         self.flush(timeout_s * SHARE_DURING_OUTAGE if is_failing else timeout_s)
+
+    def _read_before_fork(self) -> None:
+        # So that the child knows which spans are above its own.
+        self._intake.read(FORK_PATIENCE_S)
 
     def _renew_after_fork(self) -> None:
         self._undelivered.reset_after_fork()

@@ -83,16 +83,32 @@ class Reparenting:
         self._max_dropped = max_dropped
         self._max_age_s = max_age_s
         self._clock = clock
-        self.reset_after_fork()
+        self._begin()
 
-    def reset_after_fork(self) -> None:
-        """Begin anew in a forked child; spans open in the parent end there."""
+    def _begin(self) -> None:
         # Re-entrant: a finalizer may end a span while its thread is in here.
         self._lock = threading.RLock()
         self._open: OrderedDict[Key, Kin] = OrderedDict()
         self._dropped: OrderedDict[Key, Kin] = OrderedDict()
         self._held: OrderedDict[Key, Kin] = OrderedDict()
         self._held_bytes = 0
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child; spans open in the parent end there.
+
+        What is beneath them here hangs on those that are sure to go there, and on no other.
+        """
+        above = [*self._dropped.values(), *self._open.values()][-self._max_dropped :]
+        for kin in above:
+            kin.is_kept = kin.is_kept or (not kin.is_dropped and self._will_be_kept(kin))
+            kin.is_dropped = not kin.is_kept
+            kin.span = kin.ticket = kin.waiters = None
+        self._begin()
+        self._dropped.update((kin.key, kin) for kin in above)
+
+    def is_open(self, context: SpanContext) -> bool:
+        """Tell whether a span is followed that started in this process and has not ended."""
+        return key_of(context) in self._open
 
     def __len__(self) -> int:
         return len(self._open) + len(self._dropped) + len(self._held)

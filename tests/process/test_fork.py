@@ -125,3 +125,46 @@ def test_many_forks_while_many_threads_end_spans_do_not_lock_up(
     )
     assert ended.stdout == "True\n", ended.stderr
     assert _names(server).count("child") == 10
+
+
+def test_what_a_child_makes_hangs_on_what_the_parent_is_sure_to_send(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    ended = run(
+        PRELUDE
+        + """
+    chat = {"gen_ai.operation.name": "chat"}
+    http = trace.get_tracer("opentelemetry.instrumentation.fastapi")
+
+    def fork(name):
+        child = os.fork()
+        if child == 0:
+            tracer.start_span(f"child of {name}", attributes=chat).end()
+            flush(10.0)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    with tracer.start_as_current_span("agent"), http.start_as_current_span("POST"):
+        fork("the agent")
+    with http.start_as_current_span("GET"):
+        fork("the request")
+    with http.start_as_current_span("GET /chat"):
+        tracer.start_span("chat", attributes=chat).end()
+        fork("the chat")
+    print(flush(10.0).filtered)
+    """
+    )
+    assert ended.stdout.split() == ["2"], ended.stderr
+    names = {key: row["span_attributes"]["name"] for key, row in server.rows.items()}
+    parents = {
+        names[key]: names[row["span_parents"][0]] if row["span_parents"] else None
+        for key, row in server.rows.items()
+    }
+    assert parents == {
+        "agent": None,
+        "child of the agent": "agent",
+        "child of the request": None,
+        "GET /chat": None,
+        "chat": "GET /chat",
+        "child of the chat": "GET /chat",
+    }
