@@ -38,7 +38,12 @@ class Detector:
         return marker_of(self.name) if self.own_marker is None else self.own_marker
 
 
-_LONG_RUN = re.compile(r"[a-z0-9_.-]{15,}")
+_LONG_RUN = re.compile(r"[A-Za-z0-9+/_.-]{15,}")
+
+
+def long_runs(text: str) -> str:
+    """The long runs of letters, digits and the signs of keys and base64 in a text, by spaces."""
+    return " ".join(_LONG_RUN.findall(text))
 
 
 class Detectors:
@@ -65,12 +70,17 @@ class Detectors:
         """False when there is none."""
         return bool(self._all)
 
-    def relevant(self, text: str) -> list[Detector]:
-        """Those that may find something in a text."""
+    def relevant(self, text: str, runs: str | None = None) -> list[Detector]:
+        """Those that may find something in a text.
+
+        Args:
+            text: The text.
+            runs: Its :func:`long_runs`, where they are known.
+        """
         lowered = text.lower()
         found = {index for index, each in self._others if _may_find(each, lowered)}
         if self._in_runs:
-            runs = " ".join(_LONG_RUN.findall(lowered))
+            runs = (long_runs(text) if runs is None else runs).lower()
             if runs:
                 found.update([index for anchor, index in self._in_runs if anchor in runs])
         return [self._all[index] for index in sorted(found)]

@@ -26,7 +26,7 @@ MAX_NAME_CHARS = 200
 
 # What every name of a secret has in it, in lower case, by which most texts are passed over.
 _HINT = re.compile(
-    r"passw|passphrase|passcode|pwd|secret|credential|token(?!s|_c|_d|iz)"
+    r"passw|passphrase|passcode|pwd|secret|credential|token(?![a-z]|_(?:usage|count|details))"
     r"|(?:api|access|account|private|signing|encryption|subscription|auth)[ _-]?key"
     r"|connection[ _-]?string|authorization|cookie"
 )

@@ -77,12 +77,10 @@ class Redaction:
         kept = dict(row) if self.sends_content else without_content(strict(row))
         if kept is None or not (self._functions or self._values):
             return kept
-        # In JSON's own kinds alone: what is made into text only afterwards could not be masked.
-        kept = cast("dict[str, Any]", strict(kept))
         failures: list[str] = []
         if self._functions:
             is_comment = "comment" in kept
-            kept = self._pass(kept, self._by_functions, failures, is_comment=is_comment)
+            kept = self._pass(_plain(kept), self._by_functions, failures, is_comment=is_comment)
         found = self._values.search(kept) if self._values else None
         if found is not None:
 
@@ -91,7 +89,7 @@ class Redaction:
                     return self._values.numbers(value)
                 return found.masked({name: value})[name]
 
-            kept = self._pass(kept, look, failures)
+            kept = self._pass(_plain(kept), look, failures)
         if failures:
             kept["error"] = with_failures(kept.get("error"), failures)
         return kept
@@ -199,3 +197,8 @@ class Redaction:
         if self._on_failure is not None:
             names = [getattr(each, "__qualname__", type(each).__name__) for each in self._functions]
             self._on_failure(", ".join(names) or "the mask", field, marker.rpartition(" ")[2])
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row in JSON's own kinds alone: what is made into text only later could not be masked."""
+    return cast("dict[str, Any]", strict(row))

@@ -30,7 +30,6 @@ _FIRST = r"[CDI-Za-f](?<![A-Za-z0-9+][CDI-Za-f])"
 _BASE64_RUN = re.compile(
     rf"{_FIRST}{_QUARTET[len('[CDI-Za-f]') :]}(?:{_QUARTET}){{2}}[A-Za-z0-9+/_-]*={{0,2}}"
 )
-_LONG_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
 _BASE64_HINT = re.compile(rf"(?:{_QUARTET}){{4}}")
 _URL_SAFE = str.maketrans("-_", "+/")
 # JSON in JSON in JSON, percent-encoded twice: what is wrapped more often is left alone.
@@ -97,16 +96,17 @@ def spans(
                 yield match.start(), match.end(), first[2]
 
 
-def may_be_wrapped(text: str) -> bool:
+def may_be_wrapped(text: str, runs: str) -> bool:
     """Tell at little cost whether JSON holds text that is escaped or encoded once more.
 
     Args:
         text: JSON, in which one backslash of a text stands as two.
+        runs: Its long runs.
     """
     return (
         "\\\\" in text
         or ("%" in text and _PERCENT.search(text) is not None)
-        or any(_BASE64_HINT.search(run) for run in _LONG_RUN.findall(text))
+        or _BASE64_HINT.search(runs) is not None
     )
 
 

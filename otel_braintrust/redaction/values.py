@@ -17,6 +17,7 @@ from otel_braintrust.redaction.detectors import (
     Detector,
     Detectors,
     expression,
+    long_runs,
     marker_of,
 )
 from otel_braintrust.redaction.mask import Mask, MaskRule
@@ -37,8 +38,12 @@ DETECTORS: Mapping[str, tuple[Detector, ...]] = {
     "passwords": PASSWORDS,
     **{each.name: (each,) for each in PERSONAL},
 }
+# What is escaped or encoded is longer than this.
+LEAST_WRAPPED_CHARS = 12
 # A number of fewer digits is no card and no account.
 LEAST_DIGITS = 4
+# JSON of a list of texts, which may be the pieces of one.
+_PIECES = re.compile(r'\["[^"\\]{0,200}","')
 # How far a secret with dots in it is looked for where its parts have become keys.
 CHAIN_DEPTH = 4
 CHAIN_WIDTH = 8
@@ -79,23 +84,24 @@ class ValueMasking:
         except TypeError:  # lone surrogates and whatever else JSON does not hold
             pass
         else:
-            relevant = self._relevant(text)
+            # What became keys within keys is put together again.
+            text = text.replace('":{"', ".")
+            runs = long_runs(text)
+            relevant = self._relevant(text, runs)
             detectors = Detectors(relevant)
-            is_wrapped = may_be_wrapped(text)
+            is_wrapped = may_be_wrapped(text, runs)
             by_name = BY_NAME in relevant
         if not (detectors or by_name or is_wrapped or self._by_key):
             return None
         wrapped = self._detectors if is_wrapped else Detectors()
         return Search(detectors, wrapped, self._by_key, by_name=by_name)
 
-    def _relevant(self, text: str) -> list[Detector]:
-        """What a row's JSON may hold; what became keys within keys is put together for that."""
-        found = self._detectors.relevant(text.replace('":{"', "."))
-        if '["' not in text:
-            return found
-        # So is what was streamed piece by piece.
-        more = self._detectors.relevant(text.replace('","', ""))
-        return found + [each for each in more if each not in found]
+    def _relevant(self, text: str, runs: str) -> list[Detector]:
+        found = self._detectors.relevant(text, runs)
+        if _PIECES.search(text) is not None:
+            more = self._detectors.relevant(text.replace('","', ""))
+            found += [each for each in more if each not in found]
+        return found
 
     def masked(self, value: Any) -> Any:
         """A value with markers for secrets; the same object where there is none."""
@@ -159,7 +165,7 @@ class Search:
         return self._plain(text)
 
     def _plain(self, text: str) -> str:
-        if not (self._detectors or self._wrapped):
+        if not self._detectors and not (self._wrapped and len(text) >= LEAST_WRAPPED_CHARS):
             return text
         return mask_text(text, self._detectors, self._wrapped)
 
