@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 
 DELAYS_S = {"hang then ok": 1.0, "slow": 0.1}
+TAKEN_ANYWAY = ("hang then ok", "slow", "half", "interim", "taken, reset")
+CERTIFICATES = Path(__file__).parent / "certificates"
 
 
 @dataclass
@@ -31,7 +35,9 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     # "": answer at once; "hang": never; "drip": a byte at a time; "half": break off in the body;
     # "reset": reset the connection after the request; "hang then ok" or "slow": rows are kept, but
-    # the answer is late.
+    # the answer is late; "taken, reset": rows are kept, and the connection is reset; "raw": the
+    # body is all that is written, status line and headers included, and then the connection closed;
+    # "interim": the body is written before the usual answer.
     manner: str = ""
 
 
@@ -84,9 +90,12 @@ class ScriptedServer:
         self._httpd: ThreadingHTTPServer | None = None
         self.port = 0
 
+        self.certificate = ""  # a file in tests/certificates, to speak TLS
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme, host = ("https", "localhost") if self.certificate else ("http", "127.0.0.1")
+        return f"{scheme}://{host}:{self.port}"
 
     def posts(self) -> list[Request]:
         """The requests that carried rows."""
@@ -109,6 +118,13 @@ class ScriptedServer:
         self.closing = threading.Event()
         self._httpd = Httpd(("127.0.0.1", self.port), Handler)
         self.port = self._httpd.server_address[1]
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATES / self.certificate, CERTIFICATES / "key.pem")
+            # The handshake takes place in the connection's own thread.
+            self._httpd.socket = context.wrap_socket(
+                self._httpd.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(
             target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         ).start()
@@ -166,7 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self.scripted.connections.discard(self.connection)
-        super().finish()
+        with suppress(OSError):
+            super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""
@@ -192,8 +209,11 @@ class _Handler(BaseHTTPRequestHandler):
         if manner == "hang":
             server.closing.wait()
             self.close_connection = True
-        elif manner == "reset":
+        elif manner.endswith("reset"):
             self._reset()
+        elif manner == "raw":
+            self.wfile.write(answer.body)
+            self.close_connection = True
         else:
             self._write(answer)
 
@@ -202,13 +222,16 @@ class _Handler(BaseHTTPRequestHandler):
         if request.path == server.scripted_path:
             answer = server.script.popleft() if server.script else server.always
             takes_rows = request.path == "/logs3" and (
-                answer is None or answer.manner in ("hang then ok", "slow", "half")
+                answer is None or answer.manner in TAKEN_ANYWAY
             )
             if answer is not None and not takes_rows:
                 return answer
             if takes_rows:
                 taken = server.take(request.body)
-                return Answer(taken.status, taken.body, manner=answer.manner if answer else "")
+                if answer is not None and answer.manner == "interim":
+                    self.wfile.write(answer.body)
+                    return taken
+                return Answer(taken.status, taken.body, manner=answer.manner if answer else taken.manner)
         return self._usual(request)
 
     def _usual(self, request: Request) -> Answer:

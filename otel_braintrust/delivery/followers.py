@@ -199,9 +199,9 @@ class Followers:
             waiting = list(self._waiting)
         lost = [each for each in waiting if self._rows.is_lost(each.row_id)]
         if lost:
-            self._settle(lost, lost="no_row")
             why = f"span {lost[0].row_id} was not sent itself: left out by a rule, or lost"
             self._tell("no_row", len(lost), why)
+            self._settle(lost, lost="no_row")
         if self._shelf is None:
             return
         behind = [each for each in waiting if self._belongs_on_disk(each) and each not in lost]
@@ -233,8 +233,8 @@ class Followers:
         self._settle(kept, "spooled")
         gone = [each for each in changes if each.spool_number is None]
         if gone and reason:
-            self._settle(gone, lost=reason)
             self._tell(reason, len(gone), why)
+            self._settle(gone, lost=reason)
 
     def _work_until(self, is_done: Callable[[], bool], deadline: float) -> None:
         with suppressed_instrumentation():
@@ -255,8 +255,8 @@ class Followers:
                 with suppressed_instrumentation():
                     self._send(wave, deadline)
             except Exception as error:  # noqa: BLE001  (the thread must outlive whatever happens)
-                self._settle(wave, lost="internal")
                 self._tell("internal", len(wave), f"unexpected {type(error).__name__}")
+                self._settle(wave, lost="internal")
 
     def _next_wave(self) -> list[Change]:
         wave: dict[tuple[str, str], Change] = {}
@@ -294,8 +294,8 @@ class Followers:
             elif now - change.first_failed_at >= self._longest_s:
                 late.append(change)
         if refused:
-            self._settle(refused, lost="refused")
             self._tell("refused", len(refused), str(error))
+            self._settle(refused, lost="refused")
         self._put_away(late, "late", str(error))
         given_up = [*late, *refused]
         if len(given_up) < len(changes):

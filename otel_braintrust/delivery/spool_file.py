@@ -127,8 +127,8 @@ class SpoolFile:
                 pass
 
     def close(self) -> None:
-        """Free the rows of this process, and close the file."""
-        with self._lock:
+        """Free the rows of this process, and close the file; its end frees them otherwise."""
+        with suppress(SpoolError), self._mine():
             if self._connection is None or self._pid != os.getpid():
                 return
             with suppress(SpoolError), self.writing() as connection:

@@ -79,3 +79,35 @@ def test_a_server_that_fails_now_and_then_loses_nothing(
     assert app.processor.flush(20.0).sent == 400
     assert sorted(server.rows) == sorted(ids)
     app.assert_adds_up(400)
+
+
+@pytest.mark.parametrize("answer", [Answer(500), Answer(manner="reset")])
+def test_a_row_that_the_server_always_fails_at_arrives_bare_when_its_time_is_over(
+    server: ScriptedServer, application: Make, caplog: pytest.LogCaptureFixture, answer: Answer
+) -> None:
+    take = server.take
+
+    def fail_at_poison(body: bytes) -> Answer:
+        return answer if b"poison" in body else take(body)
+
+    server.take = fail_at_poison  # type: ignore[method-assign]
+    app = application(max_retry_s=2.0)
+    [row_id] = app.end_spans(1, text="poison")
+    result = app.processor.flush(10.0)
+    assert (result.sent, result.dropped) == (1, 0)
+    row = server.rows[row_id]
+    assert row["span_attributes"]["name"] == "work"
+    assert row["metrics"].keys() == {"start", "end"}
+    assert "the server fails at this row" in str(row["metadata"])
+    assert row_id in caplog.text
+
+
+def test_an_outage_that_outlasts_the_rows_costs_one_request_more(
+    server: ScriptedServer, application: Make
+) -> None:
+    server.always = Answer(503)
+    app = application(max_retry_s=1.5)
+    app.end_spans(50)
+    assert app.processor.flush(10.0).dropped == 50
+    assert app.processor.ledger.dropped == {"server_error": 50}
+    assert len(server.posts()) <= 7

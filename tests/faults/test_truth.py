@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,41 @@ def test_a_payload_directory_that_cannot_be_written_to_is_one_error(
         app.end_spans(5)
         assert app.processor.flush(5.0).sent == 5
     assert caplog.text.count("BRAINTRUST_ALL_PUBLISH_PAYLOADS_DIR: cannot write") == 1
+
+
+def test_a_callback_that_flushes_does_not_wait_for_itself(
+    server: ScriptedServer, application: Make
+) -> None:
+    server.script.extend([Answer(503), Answer(503)])
+    server.refuse_row = lambda row: bool(row["span_attributes"]["name"] == "bad")
+    heard: list[object] = []
+
+    def listen(what: object) -> None:
+        heard.append(what)
+        app.processor.flush(5.0)
+
+    app = application(on_drop=listen, on_error=listen)
+    ids = app.end_spans(10)
+    app.tracer.start_span("bad").end()
+    begin = time.monotonic()
+    assert app.processor.flush(8.0).dropped == 1
+    assert time.monotonic() - begin < 5.0
+    assert sorted(server.rows) == sorted(ids)
+    assert heard
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, GeneratorExit])
+def test_whatever_a_callback_raises_delivery_goes_on(
+    server: ScriptedServer, application: Make, kind: type[BaseException]
+) -> None:
+    def fail(what: object) -> None:
+        raise kind("of the application")
+
+    server.script.append(Answer(503))
+    app = application(on_drop=fail, on_error=fail)
+    ids = app.end_spans(10)
+    assert app.processor.flush(8.0).sent == 10
+    ids += app.end_spans(10)
+    assert app.processor.flush(8.0).sent == 10
+    assert sorted(server.rows) == sorted(ids)
+    app.processor.shutdown(timeout_millis=500)
