@@ -289,11 +289,11 @@ class BraintrustSpanExporter(SpanExporter):
                 if self._encloser is not None:
                     if self._redact is None and may_hold_files(parcel.row):
                         files = self._encloser.find(row, attributes)
+                        parcel = seal(ticket, row, place, max_field_bytes=limit)
                     if len(parcel.row) >= limit:
                         files = {**files, **self._encloser.keep_long_texts(row, limit)}
-                    if files:
                         parcel = seal(ticket, row, place, max_field_bytes=limit)
-                        parcel.enclosures = self._encloser.enclose(parcel.row, files)
+                    parcel.enclosures = self._encloser.enclose(parcel.row, files)
                 parcels.append(parcel)
                 ticket.span = None  # its row is all that is needed of it from now on
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
