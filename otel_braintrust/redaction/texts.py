@@ -32,8 +32,8 @@ _BASE64_RUN = re.compile(
 )
 _BASE64_HINT = re.compile(rf"(?:{_QUARTET}){{4}}")
 _URL_SAFE = str.maketrans("-_", "+/")
-# JSON in JSON in JSON, percent-encoded twice: what is wrapped more often is left alone.
-MAX_WRAPPINGS = 4
+# JSON in JSON, percent-encoded, in base64, and so on: what is wrapped more often is left alone.
+MAX_WRAPPINGS = 6
 _PROBE_CHARS = 64
 
 
@@ -75,6 +75,8 @@ def spans(
     detectors: Detectors,
     wrapped: Detectors,
     wrappings: int = 0,
+    *,
+    is_form: bool = False,
 ) -> Iterator[Found]:
     """Where secrets are in a text: start, end, and what found them."""
     for detector in detectors.relevant(text) if detectors else ():
@@ -82,15 +84,14 @@ def spans(
             yield start, end, detector
     if wrappings >= MAX_WRAPPINGS or not wrapped:
         return
-    if "\\" in text or "%" in text:
-        view = _View(text)
-        if view.is_other:
-            for start, end, detector in spans(view.text, wrapped, wrapped, wrappings + 1):
-                yield *view.origin(start, end), detector
+    for view, view_is_form in _views(text, is_form=is_form):
+        inside = spans(view.text, wrapped, wrapped, wrappings + 1, is_form=view_is_form)
+        for start, end, detector in inside:
+            yield *view.origin(start, end), detector
     for match in _BASE64_RUN.finditer(text):
         inner = _decoded(match[0])
         if inner is not None:
-            first = next(spans(inner, wrapped, wrapped, wrappings + 1), None)
+            first = next(spans(inner, wrapped, wrapped, wrappings + 1, is_form=is_form), None)
             if first is not None:
                 # What stands in base64 cannot be masked in part.
                 yield match.start(), match.end(), first[2]
@@ -110,10 +111,20 @@ def may_be_wrapped(text: str, runs: str) -> bool:
     )
 
 
+def _views(text: str, *, is_form: bool) -> Iterator[tuple[_View, bool]]:
+    """The text without its escapes, and once on the way also as a form writes it, + for a space."""
+    if "\\" in text or "%" in text:
+        view = _View(text, _ESCAPE)
+        if view.is_other:
+            yield view, is_form
+    if not is_form and "+" in text and _PERCENT.search(text) is not None:
+        yield _View(text, _FORM_ESCAPE), True
+
+
 class _View:
     """A text without its escapes, and where in the text each part of the view comes from."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, escape: re.Pattern[str]) -> None:
         pieces: list[str] = []
         # For each escape and each stretch between two: where it begins in the view and the text,
         # and how long it is in the text if it is an escape.
@@ -121,8 +132,7 @@ class _View:
         self._origins: list[tuple[int, int]] = []
         self._length = 0
         done = 0
-        is_form = "+" in text and "%" in text and " " not in text
-        for match in (_FORM_ESCAPE if is_form else _ESCAPE).finditer(text):
+        for match in escape.finditer(text):
             if match.start() > done:
                 self._add(pieces, text[done : match.start()], done, 0)
             self._add(pieces, _unescaped(match[0]), match.start(), match.end() - match.start())

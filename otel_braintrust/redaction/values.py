@@ -46,7 +46,7 @@ LEAST_DIGITS = 4
 _PIECES = re.compile(r'\["[^"\\]{0,200}","')
 # How far a secret with dots in it is looked for where its parts have become keys.
 CHAIN_DEPTH = 4
-CHAIN_WIDTH = 8
+MAX_CHAINS = 16
 # Members of an object that says what a value must be, and holds none.
 _SCHEMA_MEMBERS = frozenset(("type", "$ref", "anyOf", "oneOf", "allOf", "properties"))
 # Objects that hold one name and its value: `{"name": "Authorization", "value": "..."}`.
@@ -253,7 +253,7 @@ class Search:
         """The marker of a secret whose parts became keys, as `a.b` becomes `{a: {b: ...}}`."""
         if not self._detectors or not isinstance(key, str) or not isinstance(inner, Mapping):
             return None
-        for chain in _chains(key, inner, CHAIN_DEPTH):
+        for chain in islice(_chains(key, inner, CHAIN_DEPTH), MAX_CHAINS):
             for start, end, detector in spans(chain, self._detectors, Detectors()):
                 if start < len(key) < end:
                     return detector.marker
@@ -267,7 +267,7 @@ class Search:
 
 def _chains(key: str, inner: Mapping[str, Any], depth: int) -> Iterator[str]:
     """The names of what lies beneath a key, with dots in between."""
-    for name in islice(inner, CHAIN_WIDTH):
+    for name in inner:
         beneath = inner[name]
         if depth > 1 and isinstance(beneath, Mapping) and beneath:
             yield from _chains(f"{key}.{name}", beneath, depth - 1)

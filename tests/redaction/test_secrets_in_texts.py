@@ -66,6 +66,16 @@ def test_a_secret_is_found_however_it_is_wrapped(kind: str, wrapping: str) -> No
             assert trace not in found, (wrapped, found)
 
 
+@pytest.mark.parametrize("outer", WRAPPINGS)
+@pytest.mark.parametrize("inner", WRAPPINGS)
+def test_a_secret_is_found_when_it_is_wrapped_twice(inner: str, outer: str) -> None:
+    plant = Plant(seed=crc32(f"{inner} {outer}".encode()))
+    for kind in ("openai", "json", "private key", "aws secret", "postgres"):
+        text = plant(kind)
+        found = json.dumps(masked(SECRETS, [WRAPPINGS[outer](WRAPPINGS[inner](text))])).encode()
+        assert not [each for each in traces_of(plant.secrets[text]) if each in found]
+
+
 @pytest.mark.parametrize("name", PERSONAL)
 @pytest.mark.parametrize("before", ["", "It is ", '{"a": "', "("])
 def test_what_names_a_person_is_found_when_it_is_asked_for(name: str, before: str) -> None:
@@ -243,6 +253,8 @@ ADVERSARIAL = (
     "\\u005c" * 30_000,
     "\\" * 200_000,
     "%25" * 70_000,
+    "%2B+" * 50_000,
+    "+%255c%255c" * 20_000,
     "SG." * 70_000,
     "bearer " * 30_000,
     "[" * 200_000,
@@ -251,6 +263,19 @@ ADVERSARIAL = (
     "ya29." * 40_000,
     "123456789:AA" * 20_000,
 )
+
+
+def test_no_shape_of_an_object_makes_masking_slow() -> None:
+    broad: object = "x"
+    for _ in range(5):
+        broad = {f"a{number}": broad for number in range(6)}
+    deep: object = "x"
+    for _ in range(120):
+        deep = {"a": [deep, "b"]}
+    long = {"tokens": ["sk-"] * 20_000, "names": [{"name": "password", "value": 1}] * 2000}
+    started = time.process_time()
+    masked(ALL, {"password": "a", "key": Plant()("openai"), "b": broad, "d": deep, "l": long})
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize("text", ADVERSARIAL, ids=lambda text: text[:16])
