@@ -56,17 +56,17 @@ def capture_rows(
         processor = BraintrustSpanProcessor(api_key=KEY, project=project, spans=spans, **options)
         provider.add_span_processor(processor)
 
+        kept: list[Row] | None = None
+
         def read() -> list[Row]:
-            if not processor.is_closed:
-                processor.flush(TIMEOUT_S)
-            store = braintrust.store
-            return [_plain(row) for each in store.projects() for row in store.rows(each.id)]
+            return kept if kept is not None else _delivered(processor, braintrust)
 
         try:
             yield CapturedRows(read, braintrust.files)
         finally:
-            processor.flush(TIMEOUT_S)
+            kept = _delivered(processor, braintrust)
             processor.shutdown()
+            braintrust.store.close()
             _taken_off(provider)
     finally:
         equipment.replacements.remove(braintrust.connect)
@@ -84,6 +84,12 @@ def _provider(given: Any) -> Any:
             f"{type(provider).__name__} takes no span processors: hand one in that does"
         )
     return provider
+
+
+def _delivered(processor: BraintrustSpanProcessor, braintrust: MemoryBraintrust) -> list[Row]:
+    processor.flush(TIMEOUT_S)
+    store = braintrust.store
+    return [_plain(row) for each in store.projects() for row in store.rows(each.id)]
 
 
 def _plain(row: Row) -> Row:
