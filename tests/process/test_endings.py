@@ -272,16 +272,53 @@ def test_workers_of_gunicorn_with_preload_each_send_their_own(
 
 @needs("gunicorn")
 @needs("gevent")
-def test_workers_of_gunicorn_under_gevent_send_their_own(
+@pytest.mark.parametrize("preload", [True, False])
+def test_workers_of_gunicorn_under_gevent_send_their_own_over_tls_too(
+    launch: Callable[..., Any], preload: bool
+) -> None:
+    # Preloaded, the HTTP library is imported before gevent patches what it stands on.
+    certificates = Path(__file__).parent.parent / "certificates"
+    port = free_port()
+    options = ["--preload"] * preload + ["-w", "1", "-k", "gevent", "-b", f"127.0.0.1:{port}"]
+    server = ScriptedServer()
+    server.certificate = "localhost.pem"
+    with server:
+        process = launch(
+            GUNICORN,
+            "-m",
+            "gunicorn",
+            *options,
+            "app:app",
+            BRAINTRUST_APP_URL=server.url,
+            REQUESTS_CA_BUNDLE=str(certificates / "localhost.pem"),
+        )
+        for _ in range(12):
+            get(port)
+        output = end(process)
+    assert names(server) == ["preload"] + ["request"] * 12, output
+    assert "Traceback" not in output
+    assert "exited with code" not in output
+
+
+@needs("gunicorn")
+@needs("gevent")
+def test_a_server_that_hangs_holds_up_no_request_under_gevent(
     server: ScriptedServer, launch: Callable[..., Any]
 ) -> None:
+    server.always = Answer(manner="hang")
     port = free_port()
-    options = ["-w", "1", "-k", "gevent", "-b", f"127.0.0.1:{port}", "app:app"]
-    process = launch(GUNICORN, "-m", "gunicorn", *options)
-    for _ in range(12):
+    options = ["--preload", "-w", "1", "-k", "gevent", "-b", f"127.0.0.1:{port}", "app:app"]
+    variables = {"OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_BRAINTRUST_EXIT_TIMEOUT": "0.5"}
+    process = launch(GUNICORN, "-m", "gunicorn", *options, **variables)
+    get(port)
+    delays_s = []
+    for _ in range(50):
+        begin = time.monotonic()
         get(port)
-    output = end(process)
-    assert names(server) == ["preload"] + ["request"] * 12, output
+        delays_s.append(time.monotonic() - begin)
+    end(process)
+    assert server.posts()
+    assert max(delays_s) < 2.0
 
 
 @needs("celery")
