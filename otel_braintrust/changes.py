@@ -72,7 +72,13 @@ def _uploads(
 
 def _new_uploads(settings: Settings, api_key: str) -> Uploads:
     uploads = new_uploads(settings, api_key, Troubles())
-    atexit.register(lambda: uploads.stop(time.monotonic() + settings.exit_timeout_s))
+
+    def stop() -> None:
+        uploads.stop(time.monotonic() + settings.exit_timeout_s)
+        if uploads.counts.lost:
+            logger.warning("attachments did not reach Braintrust: %s", uploads.counts)
+
+    atexit.register(stop)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=uploads.renew_after_fork)
     return uploads

@@ -220,10 +220,11 @@ class BraintrustSpanExporter(SpanExporter):
         """Log one line when any span or attachment was lost since the last such line."""
         counts = self.ledger
         lost = sum(counts.dropped.values()) + counts.pending
-        lost += counts.attachments.total_lost + counts.attachments.pending
-        if lost > self._lost_told and self.courier is not None:
-            self._lost_told = lost
-            logger.warning("spans did not reach Braintrust: %s", counts)
+        files_lost = counts.attachments.total_lost + counts.attachments.pending
+        if lost + files_lost > self._lost_told and self.courier is not None:
+            self._lost_told = lost + files_lost
+            what = "spans" if lost else "attachments"
+            logger.warning("%s did not reach Braintrust: %s", what, counts)
 
     @property
     def keeps_lost(self) -> bool:

@@ -183,8 +183,8 @@ class Uploads:
         for enclosure in left:
             if self._shelf is not None and time.monotonic() < deadline:
                 self._shelf.spool([enclosure])
-        unsettled = [each for each in left if each.column is None]
-        self._lose(unsettled, "shutdown", "time ran out at shutdown")
+        # Told with what else is missing by whoever stops the process.
+        self.book.settle([each for each in left if each.column is None], "lost", "shutdown")
 
     def renew_after_fork(self) -> None:
         """Begin anew in a forked child: what waits belongs to the parent, which uploads it."""
