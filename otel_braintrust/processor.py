@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -25,13 +25,15 @@ from otel_braintrust.exporter import (
     positive_int_from_environment,
 )
 from otel_braintrust.intake import Intake
-from otel_braintrust.live import LiveRows
 from otel_braintrust.living import note_processor
 from otel_braintrust.serverless import is_local_root, platform_of
 from otel_braintrust.settings import Settings
 from otel_braintrust.traces import TraceAssembler
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.undelivered import Undelivered
+
+if TYPE_CHECKING:
+    from otel_braintrust.live import LiveRows
 
 DEFAULT_BATCH_SPANS = 512
 DEFAULT_PAUSE_MS = 5000
@@ -134,6 +136,8 @@ class BraintrustSpanProcessor(SpanProcessor):
             self._exporter.courier.drain = self._desk.hand_over
         self._live: LiveRows | None = None
         if self.settings.live and self.is_active:
+            from otel_braintrust.live import LiveRows
+
             self._live = LiveRows(
                 self._exporter, self._passage, self._undelivered, read=self._intake.read
             )
