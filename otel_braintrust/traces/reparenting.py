@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from opentelemetry.trace import SpanContext
 
 from otel_braintrust.traces.kin import Key, Kin, as_made, key_of, with_parent
+from otel_braintrust.traces.waiting import Waiting
 from otel_braintrust.verdicts import Verdict
 
 KEEP, DROP, IF_BENEATH, OPEN = Verdict.KEEP, Verdict.DROP, Verdict.IF_BENEATH, Verdict.OPEN
@@ -76,13 +77,13 @@ class Reparenting:
         self._filtered = filtered
         self._inherits = inherits
         self._follows_all = follows_all
-        self._hold_s = hold_s
-        self._max_held = max_held
-        self._max_held_bytes = max_held_bytes
         self._max_open = max_open
         self._max_dropped = max_dropped
         self._max_age_s = max_age_s
         self._clock = clock
+        self._held = Waiting(
+            hold_s=hold_s, max_count=max_held, max_bytes=max_held_bytes, clock=clock
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -90,8 +91,7 @@ class Reparenting:
         self._lock = threading.RLock()
         self._open: OrderedDict[Key, Kin] = OrderedDict()
         self._dropped: OrderedDict[Key, Kin] = OrderedDict()
-        self._held: OrderedDict[Key, Kin] = OrderedDict()
-        self._held_bytes = 0
+        self._held.clear()
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child; spans open in the parent end there.
@@ -117,7 +117,7 @@ class Reparenting:
     def next_release_at(self) -> float | None:
         """When the first span that is held back is let go, on the clock; None: none is held."""
         with self._lock:
-            return next(iter(self._held.values())).release_at if self._held else None
+            return self._held.next_release_at
 
     def kin_of(self, context: Any) -> Kin | None:
         """What is known of a span that is open, or was dropped; None: nothing."""
@@ -192,7 +192,7 @@ class Reparenting:
             elif verdict is IF_BENEATH and kin.undecided:
                 kin.waits_for_beneath = True
                 self._open[key] = kin
-                self._hold(kin)
+                self._held.add(kin)
             else:
                 self._drop(kin, ready, dropped)
             self._enforce_limits(ready, dropped)
@@ -268,7 +268,7 @@ class Reparenting:
             falling.is_dropped = True
             falling.waits_for_beneath = False
             self._open.pop(falling.key, None)
-            self._let_loose(falling)
+            self._held.remove(falling)
             if falling.ticket is not None:
                 dropped.append(falling.ticket)
                 falling.ticket = None
@@ -306,7 +306,7 @@ class Reparenting:
             if not above.is_dropped and above.early is not DROP and not now:
                 if not self._will_be_kept(above):
                     above.let_wait(kin)
-                    self._hold(kin)
+                    self._held.add(kin)
                     return
                 self._mark_above(above, ready)
                 self._uncount(above)
@@ -314,7 +314,7 @@ class Reparenting:
                 self._release_waiters(above, ready)
                 break
             last, above = above, above.above
-        self._let_loose(kin)
+        self._held.remove(kin)
         kin.ticket = None
         parent = above.context if above is not None else last.parent_that_arrives
         if last is not kin or parent is not kin.parent:
@@ -332,17 +332,6 @@ class Reparenting:
         made = kin.span if kin.stamp is None else as_made(kin.span, kin.stamp)
         return self._judge.early(made) is KEEP
 
-    def _hold(self, kin: Kin) -> None:
-        if kin.key not in self._held:
-            if not kin.release_at:
-                kin.release_at = self._clock() + self._hold_s
-            self._held[kin.key] = kin
-            self._held_bytes += kin.ticket.size_bytes
-
-    def _let_loose(self, kin: Kin) -> None:
-        if self._held.pop(kin.key, None) is not None:
-            self._held_bytes -= kin.ticket.size_bytes
-
     def _enforce_limits(self, ready: list[Any], dropped: list[Any]) -> None:
         if self._held:
             self._let_go(self._clock(), ready, dropped)
@@ -350,11 +339,7 @@ class Reparenting:
             self._forget_dropped()
 
     def _let_go(self, now: float, ready: list[Any], dropped: list[Any]) -> None:
-        while self._held:
-            kin = next(iter(self._held.values()))
-            is_crowded = len(self._held) > self._max_held or self._held_bytes > self._max_held_bytes
-            if kin.release_at > now and not is_crowded:
-                return
+        while (kin := self._held.due(now)) is not None:
             if kin.waits_for_beneath and not kin.is_decided:
                 self._drop(kin, ready, dropped)
             else:

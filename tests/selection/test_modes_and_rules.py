@@ -176,9 +176,11 @@ def test_a_dropped_parent_is_passed_over_also_when_it_ends_last(pipeline: Make) 
     assert made.parents == {"root": None, "chat": "root"}
 
 
-def test_what_waits_for_a_span_that_never_ends_goes_by_itself(pipeline: Make) -> None:
+def test_what_waits_for_a_span_that_never_ends_goes_by_itself(
+    pipeline: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passage, "HOLD_S", 0.2)
     made = pipeline(spans="ai")
-    made.processor._passage._tree._hold_s = 0.2
     session = made.tracer().start_span("session")
     context = trace.set_span_in_context(session)
     made.tracer().start_span("chat", context=context, attributes=CHAT).end()

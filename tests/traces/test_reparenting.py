@@ -242,9 +242,9 @@ def test_what_waits_is_bounded_in_bytes() -> None:
         tree.on_start(span)
         world.send(tree.on_end(span, Ticket(span, size_bytes=300)))
     assert len(world.sent) == 7
-    assert tree._held_bytes == 900
+    assert tree._held.size_bytes == 900
     world.send(tree.on_end(session, Ticket(session)))
-    assert tree._held_bytes == 0
+    assert tree._held.size_bytes == 0
     assert len(world.sent) == 10
 
 
