@@ -180,6 +180,7 @@ def test_what_waits_for_a_span_that_never_ends_goes_by_itself(
     pipeline: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passage, "HOLD_S", 0.2)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     made = pipeline(spans="ai")
     session = made.tracer().start_span("session")
     context = trace.set_span_in_context(session)
