@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 
@@ -15,7 +16,41 @@ from otel_braintrust.delivery.troubles import Troubles
 LOOK_EVERY_S = 10.0
 
 
-class Shelf:
+class NoShelf:
+    """A shelf where there is no disk: nothing lies on it, and nothing can be put there."""
+
+    is_there = False
+    next_at = math.inf
+    visits = 0
+
+    def renew_after_fork(self) -> None:
+        """There is nothing to begin anew."""
+
+    def has_any(self) -> bool:
+        """Nothing waits."""
+        return False
+
+    def hasten(self) -> None:
+        """There is nothing to look for."""
+
+    def take(self) -> Enclosure | None:
+        """There is nothing to take."""
+        return None
+
+    def give_back(self, enclosure: Enclosure) -> None:
+        """Nothing was taken."""
+
+    def store(self, enclosures: Sequence[Enclosure], *, owned: bool) -> None:
+        """What should lie on disk stays in memory."""
+
+    def spool(self, enclosures: Sequence[Enclosure]) -> None:
+        """What should lie on disk stays in memory."""
+
+    def leave(self, enclosures: Sequence[Enclosure]) -> None:
+        """Nothing lies there."""
+
+
+class Shelf(NoShelf):
     """The disk, as uploads use it; never raises.
 
     Args:
@@ -23,6 +58,8 @@ class Shelf:
         book: Where they are counted.
         troubles: Where trouble is told.
     """
+
+    is_there = True
 
     def __init__(self, store: AttachmentStore, book: EnclosureBook, troubles: Troubles) -> None:
         self._store = store

@@ -14,7 +14,7 @@ from otel_braintrust.delivery.enclosures import Enclosure, EnclosureBook
 from otel_braintrust.delivery.errors import ApiError
 from otel_braintrust.delivery.reception import Reception
 from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Patience
-from otel_braintrust.delivery.shelving import Shelf
+from otel_braintrust.delivery.shelving import NoShelf
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploading import RefusedUpload, UnreadableFile, upload
 from otel_braintrust.delivery.waiting_room import Turn, WaitingRoom
@@ -37,7 +37,7 @@ class Uploads:
         new_patience: Makes what tells how long one attachment is tried.
         troubles: Where trouble is told.
         max_bytes: Most bytes in memory of attachments that wait.
-        shelf: Makes the place where attachments wait on disk; None: there is no spool.
+        shelf: Makes the place where attachments wait on disk; default: there is none.
         has_threads: Upload from threads; else only from the callers of ``flush`` and ``stop``.
         after_each: Called in between, with nothing held; the application may be told then.
     """
@@ -49,12 +49,12 @@ class Uploads:
         new_patience: Callable[[], Patience],
         troubles: Troubles,
         max_bytes: int,
-        shelf: Callable[[EnclosureBook], Shelf] | None = None,
+        shelf: Callable[[EnclosureBook], NoShelf] = lambda book: NoShelf(),
         has_threads: bool = True,
         after_each: Callable[[], object] = lambda: None,
     ) -> None:
         self.book = EnclosureBook()
-        self._shelf = shelf(self.book) if shelf is not None else None
+        self._shelf = shelf(self.book)
         self._new_patience = new_patience
         self._troubles = troubles
         self._max_bytes = max_bytes
@@ -118,22 +118,21 @@ class Uploads:
         """Forget attachments whose row is lost."""
         if enclosures:
             self.book.settle(enclosures, "lost", "row_lost")
-            self._leave_shelf(enclosures)
+            self._shelf.leave(enclosures)
 
     def store(self, enclosures: Sequence[Enclosure]) -> None:
         """Write attachments to disk for this process, which uploads them itself."""
-        if self._shelf is not None:
-            self._shelf.store(enclosures, owned=True)
+        self._shelf.store(enclosures, owned=True)
 
     def spool(self, enclosures: Sequence[Enclosure]) -> None:
         """Leave attachments to the disk, with their row; those without room are tried from here."""
-        if enclosures and self._shelf is not None:
+        if enclosures:
             self._shelf.spool(enclosures)
             self.send([each for each in enclosures if each.column is None])
 
     def begin(self) -> None:
         """Upload in the background what earlier processes left on disk."""
-        if self._shelf is not None and self._shelf.has_any():
+        if self._shelf.has_any():
             self._shelf.hasten()
             self._ensure_threads()
 
@@ -147,13 +146,12 @@ class Uploads:
             How many of those that there were still wait.
         """
         last = self.book.sequence
-        shelf = self._shelf
         visits = self._hasten() if self._has_work(last) else 0
         if self._has_work(last) and not self._ensure_threads():
             self._crew.work_inline(deadline)
         with self._changed:
             while self._has_work(last):
-                if not self.book.pending(last) and shelf is not None and shelf.visits != visits:
+                if not self.book.pending(last) and self._shelf.visits != visits:
                     break
                 remaining_s = deadline - time.monotonic()
                 if remaining_s <= 0:
@@ -170,7 +168,7 @@ class Uploads:
         if self._room.is_closed:
             return
         end = deadline
-        if self._shelf is not None:
+        if self._shelf.is_there:
             end -= min(MAX_SAVE_S, SAVE_SHARE * max(0.0, deadline - time.monotonic()))
         self._room.stop_at = end
         if len(self._room):
@@ -181,7 +179,7 @@ class Uploads:
         left = self._room.close()
         self._crew.abort()
         for enclosure in left:
-            if self._shelf is not None and time.monotonic() < deadline:
+            if time.monotonic() < deadline:
                 self._shelf.spool([enclosure])
         # Told with what else is missing by whoever stops the process.
         self.book.settle([each for each in left if each.column is None], "lost", "shutdown")
@@ -191,24 +189,21 @@ class Uploads:
         was_closed = self._room.is_closed
         self.book.reset_after_fork()
         self._crew.renew_after_fork()
-        if self._shelf is not None:
-            self._shelf.renew_after_fork()
+        self._shelf.renew_after_fork()
         self._begin()
         self._room.is_closed = was_closed
 
     def _has_work(self, last: int) -> bool:
         if self._room.is_closed:
             return False
-        return bool(self.book.pending(last)) or (self._shelf is not None and self.book.spooled > 0)
+        return self.book.pending(last) > 0 or self.book.spooled > 0
 
     def _hasten(self) -> int:
         """Have everything tried soon; how often the disk had been visited by then."""
         with self._changed:
             self._reception.hasten()
-            visits = 0
-            if self._shelf is not None:
-                visits = self._shelf.visits
-                self._shelf.hasten()
+            visits = self._shelf.visits
+            self._shelf.hasten()
             self._changed.notify_all()
             return visits
 
@@ -234,7 +229,7 @@ class Uploads:
     def _look(self) -> Enclosure | None:
         enclosure = None
         try:
-            enclosure = self._shelf.take() if self._shelf is not None else None
+            enclosure = self._shelf.take()
         finally:
             self._room.note_found(enclosure)
         return enclosure
@@ -261,7 +256,7 @@ class Uploads:
     def _note_arrival(self, enclosure: Enclosure) -> None:
         with self._changed:
             was_failing = self._reception.note_arrival(enclosure.key)
-        self._leave_shelf([enclosure])
+        self._shelf.leave([enclosure])
         self.book.settle([enclosure], "uploaded")
         if was_failing:
             self._troubles.are_over("attachments outage", "uploads of attachments work again")
@@ -274,9 +269,9 @@ class Uploads:
         message = "attachments wait to be uploaded and are tried again: %s"
         self._troubles.tell("attachments outage", logging.WARNING, message, error)
         is_over, age_s = self._note_failure(enclosure, error)
-        if self._shelf is not None and enclosure.column == "spooled":
+        if enclosure.column == "spooled":
             self._shelf.give_back(enclosure)
-        elif self._shelf is not None and age_s > SPOOL_AFTER_S:
+        elif self._shelf.is_there and age_s > SPOOL_AFTER_S:
             waiting = [enclosure, *self._room.clear()]
             self._shelf.spool(waiting)
             self._room.add(waiting)
@@ -299,7 +294,7 @@ class Uploads:
         with self._changed:
             self._reception.close(reason)
         waiting = self._room.clear()
-        if self._shelf is not None and enclosure.column == "spooled":
+        if enclosure.column == "spooled":
             self._shelf.give_back(enclosure)  # the key or the address may be set right
         else:
             waiting.append(enclosure)
@@ -312,9 +307,5 @@ class Uploads:
             message = "%d attachments lost (%s): %s"
             kind, count = f"attachments {reason}", len(lost)
             self._troubles.tell(kind, logging.WARNING, message, count, reason, why, count=count)
-        self._leave_shelf(lost)
+        self._shelf.leave(lost)
         self.book.settle(lost, "lost", reason)
-
-    def _leave_shelf(self, enclosures: Sequence[Enclosure]) -> None:
-        if self._shelf is not None:
-            self._shelf.leave(enclosures)

@@ -10,7 +10,7 @@ from enum import Enum
 
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.reception import Reception
-from otel_braintrust.delivery.shelving import Shelf
+from otel_braintrust.delivery.shelving import NoShelf
 
 
 class Turn(Enum):
@@ -26,7 +26,7 @@ class WaitingRoom:
     Args:
         changed: Notified with every change; its lock guards the room.
         reception: How the server receives attachments.
-        shelf: The disk; None: there is no spool.
+        shelf: The disk, if there is one.
         may_leave: Tells whether a taker that has waited for long may give up the look on the disk.
     """
 
@@ -34,7 +34,7 @@ class WaitingRoom:
         self,
         changed: threading.Condition,
         reception: Reception,
-        shelf: Shelf | None,
+        shelf: NoShelf,
         may_leave: Callable[[], bool],
     ) -> None:
         self._changed = changed
@@ -136,7 +136,7 @@ class WaitingRoom:
         if self._waiting:
             dues.append(self._reception.resume_at)
         is_open = self.stop_at is None and not self._reception.closed_reason
-        if self._shelf is not None and is_open and not self._is_looking:
+        if self._shelf.is_there and is_open and not self._is_looking:
             dues.append(max(self._reception.resume_at, self._shelf.next_at))
         return min(dues, default=None)
 
