@@ -50,7 +50,7 @@ def to_choices(
 
 def _grouped(listed: Sequence[Any]) -> list[Any]:
     """Keep messages apart, and take items and parts that stand alone as one answer."""
-    decoded = [decode_container(item) for item in listed]
+    decoded = [_opened(item) for item in listed]
     has_role = [isinstance(item, Mapping) and _has_own_role(item) for item in decoded]
     if all(has_role) or len(decoded) == 1:
         return list(decoded)
@@ -64,6 +64,18 @@ def _grouped(listed: Sequence[Any]) -> list[Any]:
         else:
             loose.append(item)
     return [*groups, {"role": "assistant", "content": loose}] if loose else groups
+
+
+_COMPLETION = {"text", "index", "finish_reason"}
+
+
+def _opened(item: Any) -> Any:
+    """Open an answer; a choice of the completions API is what the assistant said."""
+    opened = decode_container(item)
+    if isinstance(opened, Mapping) and opened.keys() >= _COMPLETION and not is_message(opened):
+        kept = {name: opened[name] for name in ("index", "finish_reason")}
+        return {"role": "assistant", "content": opened["text"], **kept}
+    return opened
 
 
 def _has_own_role(item: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from otel_braintrust.translation.conventions import (
     agentops,
+    agentscope,
     braintrust,
     claude_code,
     crewai,
@@ -21,6 +22,7 @@ from otel_braintrust.translation.conventions import (
     google_adk,
     google_genai,
     haystack,
+    honeyhive,
     laminar,
     langfuse,
     langsmith,
@@ -81,6 +83,8 @@ CONVENTIONS: tuple[Convention, ...] = tuple(
         traceai,
         langwatch,
         agentops,
+        agentscope,
+        honeyhive,
         openlit,
         evaluations,
         model_clients,

@@ -322,7 +322,7 @@ CONVENTION = Convention(
         "gen_ai.agent.name": _agent_name,
         "gen_ai.tool.name": rules.named("tool_name", keep=True),
         "gen_ai.tool.call.id": rules.named("tool_call_id", keep=True),
-        "gen_ai.conversation.id": rules.named("session_id", 30, keep=True),
+        "gen_ai.conversation.id": rules.named("session_id", 30, keep=True, convert=decode),
         "gen_ai.user": rules.named("user_id", 40, keep=True),
         "gen_ai.request.user": rules.named("user_id", 41, keep=True),
         "llm.user": rules.named("user_id", 42, keep=True),
