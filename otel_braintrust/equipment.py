@@ -11,6 +11,7 @@ from otel_braintrust.delivery.attaching import AttachmentApi
 from otel_braintrust.delivery.attachment_store import AttachmentStore
 from otel_braintrust.delivery.change_shelf import ChangeShelf
 from otel_braintrust.delivery.courier import Courier
+from otel_braintrust.delivery.enclosures import EnclosureBook
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.inbox import Seal
@@ -20,7 +21,7 @@ from otel_braintrust.delivery.replaying import Replay
 from otel_braintrust.delivery.retrying import Patience, RowPatience
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
-from otel_braintrust.delivery.shelving import Shelf
+from otel_braintrust.delivery.shelving import NoShelf, Shelf
 from otel_braintrust.delivery.spool import Spool, SpoolError, identity_of
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
@@ -201,12 +202,15 @@ def new_uploads(
             connection.on_error = notices.note_error
         return AttachmentApi(connection)
 
+    def new_shelf(book: EnclosureBook) -> NoShelf:
+        return Shelf(AttachmentStore(spool), book, troubles) if spool is not None else NoShelf()
+
     return Uploads(
         new_api,
         new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
         troubles=troubles,
         max_bytes=settings.attachment_bytes,
-        shelf=None if spool is None else lambda book: Shelf(AttachmentStore(spool), book, troubles),
+        shelf=new_shelf,
         has_threads=not settings.sync_flush,
         after_each=notices.deliver if notices is not None else lambda: None,
     )
