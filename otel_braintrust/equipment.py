@@ -210,7 +210,7 @@ def new_uploads(
         new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
         troubles=troubles,
         max_bytes=settings.attachment_bytes,
-        shelf=new_shelf,
+        new_shelf=new_shelf,
         has_threads=not settings.sync_flush,
         after_each=notices.deliver if notices is not None else lambda: None,
     )
