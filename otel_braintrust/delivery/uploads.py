@@ -37,7 +37,7 @@ class Uploads:
         new_patience: Makes what tells how long one attachment is tried.
         troubles: Where trouble is told.
         max_bytes: Most bytes in memory of attachments that wait.
-        shelf: Makes the place where attachments wait on disk; default: there is none.
+        new_shelf: Makes the place where attachments wait on disk; default: there is none.
         has_threads: Upload from threads; else only from the callers of ``flush`` and ``stop``.
         after_each: Called in between, with nothing held; the application may be told then.
     """
@@ -49,12 +49,12 @@ class Uploads:
         new_patience: Callable[[], Patience],
         troubles: Troubles,
         max_bytes: int,
-        shelf: Callable[[EnclosureBook], NoShelf] = lambda book: NoShelf(),
+        new_shelf: Callable[[EnclosureBook], NoShelf] | None = None,
         has_threads: bool = True,
         after_each: Callable[[], object] = lambda: None,
     ) -> None:
         self.book = EnclosureBook()
-        self._shelf = shelf(self.book)
+        self._shelf = new_shelf(self.book) if new_shelf is not None else NoShelf()
         self._new_patience = new_patience
         self._troubles = troubles
         self._max_bytes = max_bytes
