@@ -41,6 +41,8 @@ class Desk:
         self._exporter = exporter
         self._book = exporter.book
         self._courier = exporter.courier
+        # One span may always wait.
+        self._max_bytes = exporter.settings.queue_bytes
         self._undelivered = undelivered
         self._batch_size = batch_size
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
@@ -93,7 +95,8 @@ class Desk:
             self._undelivered.note_end(span_id, is_lost=True)
             return
         size_bytes = span_bytes(span, values)
-        has_room = self._exporter.has_room(size_bytes)
+        waiting_bytes = self._book.pending_bytes
+        has_room = not waiting_bytes or waiting_bytes + size_bytes <= self._max_bytes
         ticket = self._book.open(tagged, size_bytes)
         if self._courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")

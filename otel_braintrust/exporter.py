@@ -231,11 +231,6 @@ class BraintrustSpanExporter(SpanExporter):
         """Whether spans that cannot be delivered are kept on disk."""
         return self.courier is not None and self.courier.keeps_lost
 
-    def has_room(self, size_bytes: int) -> bool:
-        """Tell whether so many bytes more may wait; one span may always."""
-        waiting_bytes = self._book.pending_bytes
-        return not waiting_bytes or waiting_bytes + size_bytes <= self.settings.queue_bytes
-
     def _fitting(self, tickets: list[Ticket]) -> list[Ticket]:
         """The spans that there is memory for; the others are dropped, the last ones first."""
         excess_bytes = self._book.pending_bytes - self.settings.queue_bytes

@@ -73,7 +73,10 @@ class Intake:
             stamp: The attributes that were written on it because of where it started.
             answer: What the application's ``route`` said of it.
         """
-        self._events.append((span, stamp, answer))
+        events = self._events
+        events.append((span, stamp, answer))
+        if len(events) >= READ_AT_LAST:  # spans that start and never end must not gather, either
+            self._look(len(events))
 
     def note_end(self, span: Any) -> None:
         """Note that a span ended."""

@@ -82,8 +82,6 @@ class Passage:
             stamp: What was written on it because of where it started.
             answer: What the application's function says of where it goes.
         """
-        if self._tells_parents:
-            self._watch_parent(span)
         if self._has_route and answer is None:
             answer = self._route_above(span)
         kin, ready = self._tree.on_start(span, goes_here=answer is not False, stamp=stamp)
@@ -109,6 +107,8 @@ class Passage:
             ready = self._tree.on_end(span, ticket)
         else:
             ready = self._sampled(self._sampling, span, ticket)
+        if self._tells_parents and ticket.is_local_root:
+            self._watch_parent(span)
         if ticket.column is None and not (len(ready) == 1 and ready[0] is ticket):
             self._alarm.wake()
         return ready
