@@ -14,6 +14,9 @@ from otel_braintrust.delivery.troubles import Troubles
 
 # Other processes leave attachments too; so often it is looked whether there are any.
 LOOK_EVERY_S = 10.0
+# What a stop keeps of its time for writing to the disk.
+SAVE_SHARE = 0.4
+MAX_SAVE_S = 1.5
 
 
 class NoShelf:
@@ -25,6 +28,10 @@ class NoShelf:
 
     def renew_after_fork(self) -> None:
         """There is nothing to begin anew."""
+
+    def save_from(self, deadline: float) -> float:
+        """When uploads must end, so that what is left can be saved by the deadline."""
+        return deadline
 
     def has_any(self) -> bool:
         """Nothing waits."""
@@ -72,6 +79,11 @@ class Shelf(NoShelf):
         self.next_at = 0.0
         # How often it was looked and nothing taken, or something was given back.
         self.visits = 0
+
+    def save_from(self, deadline: float) -> float:
+        """When uploads must end, so that what is left can be saved by the deadline."""
+        remaining_s = max(0.0, deadline - time.monotonic())
+        return deadline - min(MAX_SAVE_S, SAVE_SHARE * remaining_s)
 
     def has_any(self) -> bool:
         """Tell whether anything waits on disk, from whichever process."""

@@ -21,9 +21,6 @@ from otel_braintrust.delivery.waiting_room import Turn, WaitingRoom
 
 # An outage of this length sends attachments to the disk, if there is a spool.
 SPOOL_AFTER_S = 2.0
-# What a stop keeps of its time for writing to the disk.
-SAVE_SHARE = 0.4
-MAX_SAVE_S = 1.5
 
 
 class Uploads:
@@ -167,10 +164,7 @@ class Uploads:
         """
         if self._room.is_closed:
             return
-        end = deadline
-        if self._shelf.is_there:
-            end -= min(MAX_SAVE_S, SAVE_SHARE * max(0.0, deadline - time.monotonic()))
-        self._room.stop_at = end
+        self._room.stop_at = end = self._shelf.save_from(deadline)
         if len(self._room):
             self._hasten()
             if not self._ensure_threads():
@@ -202,10 +196,9 @@ class Uploads:
         """Have everything tried soon; how often the disk had been visited by then."""
         with self._changed:
             self._reception.hasten()
-            visits = self._shelf.visits
             self._shelf.hasten()
             self._changed.notify_all()
-            return visits
+            return self._shelf.visits
 
     def _ensure_threads(self) -> bool:
         """Tell whether a thread runs, after starting as many as there is work for."""
