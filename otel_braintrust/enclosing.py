@@ -16,7 +16,6 @@ from otel_braintrust.attachments import Attachment, attachments_of
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.uploads import Uploads
-from otel_braintrust.redaction.fields import marker_of_failure
 from otel_braintrust.translation.inline_media import TYPE_KEYS, InlineMedia, replace_media
 
 if TYPE_CHECKING:
@@ -215,7 +214,7 @@ def masked_file(attachment: Attachment, redact: Redaction | None) -> Attachment:
         data = attachment.data
     except OSError as error:
         # It may be readable by the time it is uploaded, and then nobody would mask it.
-        masked = marker_of_failure("attachment", error).encode()
+        masked = redact.failure("attachment", error).encode()
     else:
         masked = redact.file(data, kind) or b""
         if masked is data:

@@ -13,6 +13,7 @@ NUMBERS = frozenset(("scores", "metrics"))
 TAGS = "tags"
 # Objects of a form of their own: the server would refuse a row in which they say anything else.
 STRICT_FORMS = frozenset(("origin", "classifications"))
+LEFT_OUT = NUMBERS | STRICT_FORMS
 # Of a row's metrics these are its place in time.
 TIMES = ("start", "end")
 # What the span is to Braintrust; its name, and whatever else stands there, may hold anything.
@@ -68,9 +69,12 @@ def marker_of_failure(name: str, error: Exception) -> str:
 
 
 def failed(name: str, value: Any, marker: str) -> Any:
-    """What a field holds after masking it failed: the marker, in a form that the field takes."""
+    """What a field holds after masking it failed: the marker, in a form that the field takes.
+
+    None where no marker fits: the field is left out.
+    """
     if name in NUMBERS:
-        return times_of(name, value)
+        return times_of(name, value) or None
     if name in STRICT_FORMS:
         return None
     if name in OBJECTS:

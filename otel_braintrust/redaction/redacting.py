@@ -9,6 +9,7 @@ import orjson
 
 from otel_braintrust.redaction.content import STRUCTURE, without_content
 from otel_braintrust.redaction.fields import (
+    LEFT_OUT,
     NUMBERS,
     SPAN_STRUCTURE,
     failed,
@@ -105,6 +106,12 @@ class Redaction:
             value = self._try(field, value, self._by_functions, [])
         return self._try(field, value, lambda _, each: self._values.masked(each), [])
 
+    def failure(self, field: str, error: Exception) -> str:
+        """What stands in the place of a value that could not be masked; it is told, too."""
+        marker = marker_of_failure(field, error)
+        self._tell(field, marker)
+        return marker
+
     def reads_files_of(self, content_type: str) -> bool:
         """Tell whether files of a media type are masked: text, JSON and XML.
 
@@ -163,7 +170,9 @@ class Redaction:
             elif name == "comment" and isinstance(value, Mapping):
                 passed[name] = {key: self._try(name, each, step, []) for key, each in value.items()}
             else:
-                passed[name] = self._try(name, value, step, failures)
+                masked = self._try(name, value, step, failures)
+                if masked is not None or name not in LEFT_OUT:
+                    passed[name] = masked
         return passed
 
     def _pass_span(self, value: Mapping[str, Any], step: Step) -> dict[str, Any]:
@@ -180,8 +189,7 @@ class Redaction:
             passed = step(name, value)
             require_fit(name, value, passed)
         except Exception as error:  # noqa: BLE001  (a user's function may fail in any way)
-            marker = marker_of_failure(name, error)
-            self._tell(name, marker)
+            marker = self.failure(name, error)
             if name in NUMBERS:
                 failures.append(marker)
             return failed(name, value, marker)

@@ -272,3 +272,19 @@ def test_translate_prints_what_would_be_sent(
     monkeypatch.setenv("OTEL_BRAINTRUST_MASK", "kyes")
     assert run_command(["translate", str(file)]) == 2
     assert "there are no patterns 'kyes'" in capsys.readouterr().err
+
+
+def test_where_nothing_is_masked_no_pattern_is_even_loaded(local_braintrust: LocalServer) -> None:
+    script = f"""
+import sys, otel_braintrust
+from opentelemetry import trace
+otel_braintrust.configure(api_key="{local_braintrust.api_key}", app_url="{local_braintrust.url}")
+with otel_braintrust.start_span("answer", input="hello"):
+    pass
+assert otel_braintrust.flush(20.0).ok
+print([name for name in sys.modules if name.startswith("otel_braintrust.redaction")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "[]\n", done.stderr

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +94,58 @@ def test_a_function_that_raises_costs_that_value_only(
     assert len({each.message for each in told}) == len(told) == 6
     assert SECRET not in caplog.text
     assert not any(each.exc_info for each in told)
+
+
+OFFICIAL = """
+import braintrust
+
+def hide(value):
+    if "good" in repr(value) or "the-merger" in repr(value):
+        raise RuntimeError(value)
+    return value
+
+braintrust.set_masking_function(hide)
+logger = braintrust.init_logger(project="official")
+with logger.start_span(name="answer") as span:
+    span.log(
+        input="the-merger-is-on-friday",
+        output={"text": "the-merger-is-on-friday"},
+        expected=["the-merger-is-on-friday"],
+        metadata={"note": "the-merger-is-on-friday"},
+        scores={"good": 0.5},
+    )
+logger.flush()
+"""
+
+
+def test_a_failing_function_leaves_what_it_leaves_with_braintrusts_own_sdk(
+    run: Run, local_braintrust: LocalServer
+) -> None:
+    def fails(value: Any) -> Any:
+        if "good" in repr(value) or SECRET in repr(value):
+            raise RuntimeError(value)
+        return value
+
+    def say() -> None:
+        with otel_braintrust.start_span("answer", input=SECRET) as span:
+            span.log(output={"text": SECRET}, expected=[SECRET], metadata={"note": SECRET})
+            span.log(scores={"good": 0.5})
+
+    foreign = ("BRAINTRUST_", "OTEL_", "PYTEST_")
+    environment = {name: each for name, each in os.environ.items() if not name.startswith(foreign)}
+    environment |= {
+        "BRAINTRUST_API_URL": local_braintrust.url,
+        "BRAINTRUST_APP_URL": local_braintrust.url,
+        "BRAINTRUST_API_KEY": local_braintrust.api_key,
+    }
+    script = [sys.executable, "-c", OFFICIAL]
+    done = subprocess.run(script, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    [theirs] = local_braintrust.rows("official")
+    ours = run(say, mask=fails)["answer"]
+
+    for field in ("input", "output", "expected", "metadata", "scores", "error"):
+        assert ours[field] == theirs[field], field
 
 
 def test_numbers_that_cannot_be_masked_are_left_out_and_the_error_says_so(run: Run) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from zlib import crc32
 
 import pytest
 
+from otel_braintrust.cli.translate import assemble
 from otel_braintrust.redaction import MaskRule, Redaction, read_mask
+from otel_braintrust.translation.otlp import decode
 from tests.redaction.planted import FORMS, WRAPPINGS, Plant, traces_of
 
+CORPUS = Path(__file__).parent.parent / "corpus"
 SECRETS = Redaction(read_mask("secrets"))
 ALL = Redaction(read_mask("all"))
 
@@ -93,6 +97,16 @@ def test_numbers_that_fail_their_check_are_no_cards_accounts_or_addresses() -> N
 def test_harmless_text_stays_as_it_is(text: str) -> None:
     assert masked(SECRETS, text) == text
     assert masked(SECRETS, {"content": f"He said: {text}"}) == {"content": f"He said: {text}"}
+
+
+def test_no_row_of_any_recorded_trace_holds_anything_that_passes_for_a_secret() -> None:
+    compared = 0
+    for path in sorted(CORPUS.rglob("spans.otlp.json")):
+        for assembled in assemble([decode(path.read_bytes())]):
+            if assembled.row is not None:
+                compared += 1
+                assert SECRETS(assembled.row) == assembled.row, path
+    assert compared > 1000
 
 
 def test_what_stands_under_the_name_of_a_secret_is_masked_whatever_it_is() -> None:

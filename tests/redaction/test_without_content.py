@@ -195,17 +195,16 @@ def test_content_that_passes_for_an_id_does_not_pass_under_unknown_names() -> No
 
 
 def test_attachments_are_held_back(
-    run: Run,
-    local_braintrust: Any,
-    tmp_path: Path,
+    server: EchoingServer, evidence: Evidence, tmp_path: Path, global_provider: TracerProvider
 ) -> None:
-    def say() -> None:
-        attachment = otel_braintrust.Attachment(SAID.encode(), "said.txt")
-        with otel_braintrust.start_span("answer", input={"file": attachment}):
-            pass
+    processor = new_processor(server, tmp_path, evidence, mask=None, capture_content=False)
+    global_provider.add_span_processor(processor)
+    attachment = otel_braintrust.Attachment(SAID.encode(), "said.txt")
+    with otel_braintrust.start_span("answer", input={"file": attachment}) as span:
+        pass
+    otel_braintrust.update_span(span, output=attachment)
+    assert processor.flush(20.0).ok
+    processor.shutdown()
 
-    requests: list[str] = []
-    rows = run(say, capture_content=False, on_error=lambda error: requests.append(str(error)))
-
-    assert not rows["answer"]["input"]
-    assert requests == []
+    assert len(server.rows) == 1
+    assert server.announced == server.files == {}
