@@ -204,14 +204,12 @@ class Reparenting:
         """Tell whether a span that goes and is not followed stays where it is."""
         if self._held or (self._dropped and self._is_too_old(next(iter(self._dropped.values())))):
             return False  # its end is a moment to look after those
-        parent: SpanContext | None = span.parent
-        if parent is None or parent.is_remote:
-            ticket.is_local_root = True
-            return True
-        if not parent.trace_flags.sampled:
-            return False
         above = self._above(span)
-        return above is None or above.is_kept
+        if above is not None:
+            return above.is_kept
+        parent: SpanContext | None = span.parent
+        ticket.is_local_root = parent is None or parent.is_remote
+        return parent is None or parent.is_remote or parent.trace_flags.sampled
 
     def release(self, *, everything: bool = True) -> list[Any]:
         """Let go what is held back, by what is known now; with a flush, everything.
@@ -234,8 +232,8 @@ class Reparenting:
     def _above(self, span: Any) -> Kin | None:
         if not self._open and not self._dropped:
             return None
-        parent = span.parent
-        return self.kin_of(parent) if parent is not None and not parent.is_remote else None
+        # A parent that came by a header may be of this process all the same, which called itself.
+        return self.kin_of(span.parent) if span.parent is not None else None
 
     def _keep(self, kin: Kin, ready: list[Any]) -> None:
         if not kin.is_decided:

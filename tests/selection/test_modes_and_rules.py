@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from opentelemetry import baggage, trace
+from opentelemetry import baggage, propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
@@ -289,6 +289,33 @@ def tags_of(made: Pipeline) -> dict[str, list[str]]:
         for row in made.server.rows.values()
         if row.get("tags")
     }
+
+
+def test_a_process_that_calls_itself_has_one_whole_tree(pipeline: Make) -> None:
+    made = pipeline()
+    http = made.tracer(HTTP)
+
+    def serve(name: str) -> None:
+        headers: dict[str, str] = {}
+        with http.start_as_current_span(f"POST {name}"):
+            propagate.inject(headers)
+            with http.start_as_current_span(name, context=propagate.extract(headers)):
+                if name == "/chat":
+                    made.tracer().start_span("chat", attributes=CHAT).end()
+
+    with made.tracer().start_as_current_span("client"):
+        serve("/chat")
+        serve("/health")
+    made.flush()
+    assert made.parents == {
+        "client": None,
+        "POST /chat": "client",
+        "/chat": "POST /chat",
+        "chat": "/chat",
+    }
+    assert not any(
+        (row.get("context") or {}).get("local_root") for row in made.server.rows.values()
+    )
 
 
 def test_tags_rise_to_the_root_of_what_goes(pipeline: Make) -> None:
