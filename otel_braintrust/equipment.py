@@ -18,7 +18,7 @@ from otel_braintrust.delivery.inbox import Seal
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.payloads import PayloadDirectory
 from otel_braintrust.delivery.replaying import Replay
-from otel_braintrust.delivery.retrying import Patience, RowPatience
+from otel_braintrust.delivery.retrying import RowPatience
 from otel_braintrust.delivery.sending import Sender
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.shelving import NoShelf, Shelf
@@ -207,7 +207,7 @@ def new_uploads(
 
     return Uploads(
         new_api,
-        new_patience=lambda: Patience(settings.max_retry_s, settings.num_retries),
+        patience=RowPatience(settings.max_retry_s, settings.num_retries),
         troubles=troubles,
         max_bytes=settings.attachment_bytes,
         new_shelf=new_shelf,

@@ -6,13 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from otel_braintrust.attachment_counts import AttachmentCounts
 from otel_braintrust.attachments import Attachment
-
-if TYPE_CHECKING:  # it knows of parcels, which know of enclosures
-    from otel_braintrust.delivery.retrying import Patience
 
 
 @dataclass(slots=True, eq=False)
@@ -26,8 +22,8 @@ class Enclosure:
         column: Where it stands in the count: ``uploaded``, ``spooled``, ``lost``, or None.
         is_put: True once its bytes are there, and only the report is missing.
         is_stored: True while it lies on disk, too.
-        first_failed_at: When it failed first, on ``time.monotonic()``.
-        patience: How long it is tried, from its first failure on.
+        attempts_failed: How often it was tried in vain.
+        first_failed_at: When it, or one before it, failed first, on ``time.monotonic()``.
     """
 
     attachment: Attachment
@@ -35,8 +31,8 @@ class Enclosure:
     column: str | None = None
     is_put: bool = False
     is_stored: bool = False
+    attempts_failed: int = 0
     first_failed_at: float | None = None
-    patience: Patience | None = None
 
     @property
     def key(self) -> str:

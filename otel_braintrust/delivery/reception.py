@@ -12,6 +12,8 @@ from otel_braintrust.delivery.retrying import Backoff
 LEAST_PAUSE_S = 0.5
 # A server that takes no attachments is asked again after this time.
 CLOSED_S = 600.0
+# After an attachment was given up base64 stays in its row for this time, or until one arrives.
+DOUBTED_S = 60.0
 MAX_KNOWN_KEYS = 10_000
 
 
@@ -23,6 +25,7 @@ class Reception:
         self._known: OrderedDict[str, None] = OrderedDict()
         self._may_hasten = True
         self._closed_until = 0.0
+        self._doubted_until = 0.0
         self._closed_reason = ""
         self.is_failing = False
         self.resume_at = 0.0
@@ -36,11 +39,21 @@ class Reception:
         """Why no attachments are taken at the moment, in the count's word; empty: they are."""
         return self._closed_reason if time.monotonic() < self._closed_until else ""
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether base64 may be taken out of a row: what is sent apart from it will arrive."""
+        return time.monotonic() >= max(self._closed_until, self._doubted_until)
+
+    def note_given_up(self) -> None:
+        """Note that an attachment was tried for as long as it may be."""
+        self._doubted_until = time.monotonic() + DOUBTED_S
+
     def note_arrival(self, key: str) -> bool:
         """Note that an attachment is there; tell whether that ends an outage."""
         self._known[key] = None
         if len(self._known) > MAX_KNOWN_KEYS:
             self._known.popitem(last=False)
+        self._doubted_until = 0.0
         self._backoff.note_progress()
         was_failing, self.is_failing = self.is_failing, False
         self.resume_at = 0.0

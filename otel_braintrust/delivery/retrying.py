@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from otel_braintrust.delivery.errors import (
     ApiError,
@@ -12,7 +13,6 @@ from otel_braintrust.delivery.errors import (
     ServerError,
     ThrottledError,
 )
-from otel_braintrust.delivery.parcels import Parcel
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -95,8 +95,15 @@ class Patience:
         return min(self._backoff.next_wait_s(error), remaining_s)
 
 
+class Tried(Protocol):
+    """A row or an attachment, and how it fared."""
+
+    attempts_failed: int
+    first_failed_at: float | None
+
+
 class RowPatience:
-    """How long and how often a row is tried.
+    """How long and how often a row, or an attachment, is tried.
 
     Args:
         max_retry_s: Longest time from a row's first failure, in seconds.
@@ -115,19 +122,19 @@ class RowPatience:
         self._num_retries = num_retries
         self._clock = clock
 
-    def note_failure(self, parcel: Parcel) -> None:
+    def note_failure(self, parcel: Tried) -> None:
         """Enter an attempt that ended without an answer about this row."""
         parcel.attempts_failed += 1
         if parcel.first_failed_at is None:
             parcel.first_failed_at = self._clock()
 
-    def is_over(self, parcel: Parcel) -> bool:
+    def is_over(self, parcel: Tried) -> bool:
         """Tell whether this row has been tried for as long or as often as it may."""
         if self._num_retries is not None and parcel.attempts_failed > self._num_retries:
             return True
         return self.remaining_s(parcel) <= 0
 
-    def remaining_s(self, parcel: Parcel) -> float:
+    def remaining_s(self, parcel: Tried) -> float:
         """Seconds for which this row may still be tried."""
         if parcel.first_failed_at is None:
             return self._max_retry_s

@@ -13,7 +13,7 @@ from otel_braintrust.delivery.crew import Crew
 from otel_braintrust.delivery.enclosures import Enclosure, EnclosureBook
 from otel_braintrust.delivery.errors import ApiError
 from otel_braintrust.delivery.reception import Reception
-from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, Patience
+from otel_braintrust.delivery.retrying import REASON_BY_RETRYABLE_ERROR, RowPatience
 from otel_braintrust.delivery.shelving import NoShelf
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploading import RefusedUpload, UnreadableFile, upload
@@ -31,7 +31,7 @@ class Uploads:
 
     Args:
         new_api: Makes the requests of one thread.
-        new_patience: Makes what tells how long one attachment is tried.
+        patience: How long an attachment is tried.
         troubles: Where trouble is told.
         max_bytes: Most bytes in memory of attachments that wait.
         new_shelf: Makes the place where attachments wait on disk; default: there is none.
@@ -43,7 +43,7 @@ class Uploads:
         self,
         new_api: Callable[[], AttachmentApi],
         *,
-        new_patience: Callable[[], Patience],
+        patience: RowPatience,
         troubles: Troubles,
         max_bytes: int,
         new_shelf: Callable[[EnclosureBook], NoShelf] | None = None,
@@ -52,7 +52,7 @@ class Uploads:
     ) -> None:
         self.book = EnclosureBook()
         self._shelf = new_shelf(self.book) if new_shelf is not None else NoShelf()
-        self._new_patience = new_patience
+        self._patience = patience
         self._troubles = troubles
         self._max_bytes = max_bytes
         self._after_each = after_each
@@ -75,7 +75,7 @@ class Uploads:
 
     def accepts(self, size_bytes: int) -> bool:
         """Tell whether attachments of so many bytes may come, and the server takes any."""
-        if self._room.is_closed or self._reception.closed_reason:
+        if self._room.is_closed or not self._reception.is_trusted:
             return False
         return self.book.pending_bytes + size_bytes <= self._max_bytes
 
@@ -249,6 +249,8 @@ class Uploads:
     def _note_arrival(self, enclosure: Enclosure) -> None:
         with self._changed:
             was_failing = self._reception.note_arrival(enclosure.key)
+            if was_failing:
+                self._room.forget_failures()
         self._shelf.leave([enclosure])
         self.book.settle([enclosure], "uploaded")
         if was_failing:
@@ -261,26 +263,24 @@ class Uploads:
             return
         message = "attachments wait to be uploaded and are tried again: %s"
         self._troubles.tell("attachments outage", logging.WARNING, message, error)
-        is_over, age_s = self._note_failure(enclosure, error)
-        if enclosure.column == "spooled":
-            self._shelf.give_back(enclosure)
-        elif self._shelf.is_there and age_s > SPOOL_AFTER_S:
-            waiting = [enclosure, *self._room.clear()]
-            self._shelf.spool(waiting)
-            self._room.add(waiting)
-        elif is_over:
-            self._close(enclosure, REASON_BY_RETRYABLE_ERROR[type(error)], error)
-        else:
-            self._room.add([enclosure], first=True)
-
-    def _note_failure(self, enclosure: Enclosure, error: ApiError) -> tuple[bool, float]:
-        """Whether it was tried for as long as it may be, and how long ago it failed first."""
-        now = time.monotonic()
         with self._changed:
             self._reception.note_failure(error)
-        enclosure.first_failed_at = enclosure.first_failed_at or now
-        enclosure.patience = enclosure.patience or self._new_patience()
-        return enclosure.patience.next_wait_s(error) is None, now - enclosure.first_failed_at
+        if enclosure.column == "spooled":
+            self._shelf.give_back(enclosure)
+            return
+        now = time.monotonic()
+        self._patience.note_failure(enclosure)
+        # Those behind it wait for the same server.
+        waiting = [enclosure, *self._room.clear()]
+        for each in waiting:
+            each.first_failed_at = each.first_failed_at or now
+        if self._shelf.is_there and now - (enclosure.first_failed_at or now) > SPOOL_AFTER_S:
+            self._shelf.spool(waiting)
+        over = [each for each in waiting if each.column is None and self._patience.is_over(each)]
+        if over:
+            self._reception.note_given_up()
+            self._lose(over, REASON_BY_RETRYABLE_ERROR[type(error)], str(error))
+        self._room.add(waiting, first=True)
 
     def _close(self, enclosure: Enclosure, reason: str, error: Exception) -> None:
         """Send nothing for some time; what waits is lost, and base64 stays in its row."""

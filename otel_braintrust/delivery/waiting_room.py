@@ -66,6 +66,12 @@ class WaitingRoom:
                 self._waiting.extend(fresh)
             self._changed.notify_all()
 
+    def forget_failures(self) -> None:
+        """Let those that wait be tried from the beginning: the server works again."""
+        with self._changed:
+            for enclosure in self._waiting:
+                enclosure.first_failed_at = None
+
     def clear(self) -> list[Enclosure]:
         """Send away those that wait; which they were."""
         with self._changed:

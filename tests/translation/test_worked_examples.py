@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from otel_braintrust.delivery.retrying import RowPatience
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.enclosing import Encloser
@@ -101,7 +102,7 @@ def as_sent(row: dict[str, Any] | None) -> dict[str, Any] | None:
     """A row as the exporter sends it, with references for the files that it uploads."""
     if row is None:
         return None
-    encloser = Encloser(Uploads(no_request, new_patience=no_request, **ROOM), converts=True)
+    encloser = Encloser(Uploads(no_request, **ROOM), converts=True)
     files = encloser.find(row, {})
     text = json.dumps(row)
     for key in files:
@@ -115,7 +116,11 @@ def no_request() -> Any:
     raise AssertionError("nothing is uploaded before its row has arrived")
 
 
-ROOM: dict[str, Any] = {"troubles": Troubles(), "max_bytes": 10**6}
+ROOM: dict[str, Any] = {
+    "patience": RowPatience(1.0, None),
+    "troubles": Troubles(),
+    "max_bytes": 10**6,
+}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: f"{e['number']} {e['title']}")
