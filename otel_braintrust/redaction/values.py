@@ -230,15 +230,21 @@ class Search:
         return BY_NAME.marker
 
     def _list(self, value: Sequence[Any]) -> Any:
-        if self._by_name and len(value) == 2 and type(value[0]) is type(value[1]) is str:
-            name, inner = value
-            if is_secret_name(name) and " " not in name:
-                return [name, self._secret(inner)]
-        result = [self.masked(inner) for inner in value]
+        result = [
+            [inner[0], self._secret(inner[1])] if self._is_header(inner) else self.masked(inner)
+            for inner in value
+        ]
         if self._detectors and len(value) > 1 and all(type(each) is str for each in result):
             result = _joined_up(result, self._detectors)
         is_same = all(new is old for new, old in zip(result, value, strict=True))
         return value if is_same else result
+
+    def _is_header(self, value: Any) -> bool:
+        """Tell a name and its value in a list of such pairs, as headers are kept."""
+        if not self._by_name or not isinstance(value, (list, tuple)) or len(value) != 2:
+            return False
+        name = value[0]
+        return isinstance(name, str) and " " not in name and is_secret_name(name)
 
     def _is_named_pair(self, value: Mapping[str, Any]) -> bool:
         if not self._by_name or _VALUE_MEMBERS.isdisjoint(value):

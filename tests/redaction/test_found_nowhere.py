@@ -85,6 +85,8 @@ def test_what_an_outage_leaves_on_disk_holds_no_secret_and_another_process_sends
     global_provider.add_span_processor(processor)
     server.always = Answer(503, b"not now")
     plant_everywhere(global_provider, plant, every=3)
+    for _ in range(5):
+        say_everywhere(global_provider, plant)
     processor.flush(0.5)
     processor.shutdown(timeout_millis=20_000)
     assert (tmp_path / "spool" / FILE_NAME).exists()
@@ -96,6 +98,7 @@ def test_what_an_outage_leaves_on_disk_holds_no_secret_and_another_process_sends
     assert replay_directory(tmp_path / "spool", settings).ok
 
     assert len(server.rows) > LEAST_SECRETS // 2
+    assert any("comment" in row for row in server.rows.values())
     evidence.assert_without(plant)
 
 

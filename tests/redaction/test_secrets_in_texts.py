@@ -137,6 +137,7 @@ def test_what_stands_under_the_name_of_a_secret_is_masked_whatever_it_is() -> No
 def test_what_only_describes_a_secret_stays() -> None:
     value = {
         "tools": [{"parameters": {"properties": {"password": {"type": "string"}}}}],
+        "required": ["password", "user"],
         "max_tokens": 100,
         "password_required": True,
         "api_key": None,
