@@ -173,7 +173,7 @@ class Passage:
     def _route_above(self, span: Any) -> str | bool | None:
         """What the application's function said of the span above."""
         above = self._tree.kin_of(span.parent) if span.parent is not None else None
-        if above is None or span.parent.is_remote:
+        if above is None:
             return None
         return above.route if above.goes_here else False
 
