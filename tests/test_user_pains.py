@@ -11,6 +11,7 @@ import logging
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otel_braintrust import BraintrustClient, BraintrustSpanProcessor, attributes, configure, log
 from otel_braintrust.local.server import LocalServer
+from tests.process.conftest import Ended, run
+from tests.process.test_endings import GUNICORN, end, free_port, get, launch, names
+from tests.process.test_memory import SCRIPT as MEMORY_SCRIPT
+from tests.process.test_no_trace_of_itself import prelude
 from tests.scripted_server import Answer, ScriptedServer
+
+__all__ = ["launch", "run"]  # the fixtures of tests/process
 
 KEY = "sk-secret-key-of-the-tests-42"
 
@@ -48,6 +55,12 @@ def processor(server: ScriptedServer) -> Iterator[Callable[..., BraintrustSpanPr
     server.stop()
     for each in made:
         each.shutdown(timeout_millis=0)
+
+
+@pytest.fixture
+def local() -> Iterator[LocalServer]:
+    with LocalServer() as running:
+        yield running
 
 
 def provider_with(*processors: Any) -> TracerProvider:
@@ -132,6 +145,252 @@ def test_ending_a_span_takes_no_time_when_the_server_is_down(
     assert statistics.median(delays) < 50e-6
 
 
+def test_ending_a_span_takes_no_lock_that_is_held_during_a_request(
+    server: ScriptedServer, processor: Callable[..., Any]
+) -> None:
+    server.always = Answer(manner="hang")
+    tracer = provider_with(processor(spool_mode="failed")).get_tracer("t")
+    longest_s, last = 0.0, time.monotonic() + 10.0
+    while not server.posts() and time.monotonic() < last:
+        tracer.start_span("before").end()
+    assert server.posts()
+    for _ in range(3000):
+        span = tracer.start_span("work")
+        begin = time.perf_counter()
+        span.end()
+        longest_s = max(longest_s, time.perf_counter() - begin)
+    # The request that hangs does so for a minute.
+    assert longest_s < 1.0
+
+
+def test_a_server_that_is_down_at_the_exit_costs_five_seconds_at_most_and_one_line(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    server.stop()
+    ended = run(
+        """
+        import time
+        from opentelemetry import trace
+        from otel_braintrust import configure
+        configure(project="pains")
+        for _ in range(7):
+            trace.get_tracer("t").start_span("work").end()
+        print(time.monotonic())
+        """
+    )
+    leaving_s = time.monotonic() - float(ended.stdout)
+    assert ended.status == 0
+    assert leaving_s < 5.0
+    told = [line for line in ended.stderr.splitlines() if "did not reach Braintrust" in line]
+    assert len(told) == 1
+    assert "7 spans ended, 0 sent" in told[0]
+    assert "Traceback" not in ended.stderr
+
+
+WEB_PAGE = Answer(404, b"<!DOCTYPE html><p>Not here</p>", {"Content-Type": "text/html"})
+# What the server answers at first, whether rows arrive all the same, and what they are lost for.
+FAULTS_ON_THE_WIRE: dict[str, tuple[list[Answer], str]] = {
+    "429 with seconds": ([Answer(429, b"", {"Retry-After": "1"})], ""),
+    "429 with a date": ([Answer(429, b"", {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"})], ""),
+    "500": ([Answer(500), Answer(500)], ""),
+    "503": ([Answer(503), Answer(503)], ""),
+    "time-out": ([Answer(manner="hang")], ""),
+    "reset": ([Answer(manner="reset"), Answer(manner="reset")], ""),
+    "half an answer": ([Answer(manner="half")], ""),
+    "401": ([Answer(401)], "auth"),
+    "403": ([Answer(403)], "auth"),
+    "404 with a web page": ([WEB_PAGE], "not_found"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS_ON_THE_WIRE)
+def test_a_fault_on_the_wire_is_waited_out_or_told_and_never_silent(
+    server: ScriptedServer,
+    processor: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+) -> None:
+    answers, reason = FAULTS_ON_THE_WIRE[fault]
+    server.script.extend(answers)
+    ours = processor(http_timeout_s=1.0)
+    tracer = provider_with(ours).get_tracer("t")
+    for _ in range(10):
+        tracer.start_span("work").end()
+    result = ours.flush(15.0)
+    assert (result.sent, result.dropped) == ((0, 10) if reason else (10, 0))
+    assert len(server.rows) == result.sent
+    assert ours.ledger.dropped == ({reason: 10} if reason else {})
+    assert caplog.text
+    assert "Not here" not in caplog.text
+
+
+def test_413_splits_the_batch_and_loses_no_row(
+    server: ScriptedServer, processor: Callable[..., Any]
+) -> None:
+    server.max_body_bytes = 20_000
+    ours = processor()
+    tracer = provider_with(ours).get_tracer("t")
+    for _ in range(90):
+        tracer.start_span("work", attributes={"text": "x" * 1000}).end()
+    assert ours.flush(10.0).sent == 90
+    assert len(server.rows) == len(server.arrivals) == 90
+
+
+def test_a_stale_keep_alive_connection_loses_nothing(
+    server: ScriptedServer, processor: Callable[..., Any]
+) -> None:
+    ours = processor()
+    tracer = provider_with(ours).get_tracer("t")
+    for number in range(3):
+        tracer.start_span("work").end()
+        assert ours.flush(10.0).sent == 1, number
+        server.stop()  # it ends idle connections, and nobody tells us
+        server.start()
+    assert len(server.rows) == 3
+
+
+def test_a_fork_with_spans_in_the_queue_sends_each_once_from_a_child_that_lives(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    ended = run(
+        """
+        import os
+        from opentelemetry import trace
+        from otel_braintrust import configure, flush
+        configure(project="pains")
+        tracer = trace.get_tracer("t")
+        for _ in range(20):
+            tracer.start_span("parent").end()
+        child = os.fork()
+        if child == 0:
+            for _ in range(10):
+                tracer.start_span("child").end()
+            os._exit(0 if flush(10).sent == 10 else 1)
+        status = os.waitpid(child, 0)[1]
+        print(status, flush(10).sent)
+        """
+    )
+    assert ended.stdout == "0 20\n", ended.stderr
+    assert names(server) == ["child"] * 10 + ["parent"] * 20
+    assert len(server.arrivals) == 30
+
+
+@pytest.mark.parametrize("worker", ["sync", "gevent"])
+def test_a_preloaded_gunicorn_sends_the_spans_of_its_workers(
+    server: ScriptedServer, launch: Callable[..., Any], worker: str
+) -> None:
+    for module in ("gunicorn", "gevent"):
+        pytest.importorskip(module)
+    port = free_port()
+    # One worker: gunicorn itself loses a SIGTERM that comes to a worker while it still starts.
+    options = ["--preload", "-w", "1", "-k", worker, "-b", f"127.0.0.1:{port}", "app:app"]
+    process = launch(GUNICORN, "-m", "gunicorn", *options)
+    for _ in range(6):
+        get(port)
+    output = end(process)
+    assert names(server) == ["preload"] + ["request"] * 6, output
+    assert len(server.arrivals) == 7
+
+
+def test_a_spawned_child_of_multiprocessing_sends_its_spans(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    ended = run(
+        """
+        import multiprocessing
+        from opentelemetry import trace
+        from otel_braintrust import configure
+
+        def work():
+            configure(project="pains")
+            trace.get_tracer("t").start_span("child").end()
+
+        if __name__ == "__main__":
+            child = multiprocessing.get_context("spawn").Process(target=work)
+            child.start()
+            child.join()
+            print(child.exitcode)
+        """
+    )
+    assert ended.stdout == "0\n", ended.stderr
+    assert names(server) == ["child"]
+
+
+def test_a_process_that_gevent_has_patched_sends_its_spans(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    pytest.importorskip("gevent")
+    ended = run(
+        """
+        from gevent import monkey
+        monkey.patch_all()
+        import gevent
+        from opentelemetry import trace
+        from otel_braintrust import configure, flush
+        configure(project="pains")
+        tracer = trace.get_tracer("t")
+        gevent.joinall([gevent.spawn(lambda: tracer.start_span("green").end()) for _ in range(9)])
+        print(flush(10).sent)
+        """
+    )
+    assert ended.stdout == "9\n", ended.stderr
+    assert names(server) == ["green"] * 9
+
+
+@pytest.mark.parametrize("name", ["requests", "urllib3", "httpx"])
+def test_instrumented_http_libraries_see_nothing_of_ours_in_spans_feedback_fetch_and_uploads(
+    run: Callable[..., Ended], local: LocalServer, name: str
+) -> None:
+    script = prelude(name) + textwrap.dedent(
+        """
+        from otel_braintrust import Attachment, configure, flush, log, log_feedback
+        configure(project="quiet", tracer_provider=provider)
+        with tracer.start_as_current_span("mine") as span:
+            file = Attachment(data=b"bytes", filename="a.bin", content_type="application/x-bin")
+            log(input={"file": file})
+        result = flush(10.0)
+        log_feedback(span, scores={"good": 1})
+        print(result.sent, flush(10.0).ok)
+        with BraintrustClient() as client:
+            print(len(client.fetch(client.project_id("quiet")).logs))
+        print(names())
+        """
+    )
+    address = {"BRAINTRUST_APP_URL": local.url, "BRAINTRUST_API_URL": local.url}
+    ended = run(script, BRAINTRUST_API_KEY=local.api_key, **address)
+    assert ended.stdout == "1 True\n1\n['mine']\n", ended.stderr
+
+
+def test_memory_is_flat_however_many_spans_go_through_a_slow_server(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    # A million of them in the long run: OTEL_BRAINTRUST_TEST_SPANS of tests/process.
+    server.always = Answer(manner="slow")
+    ended = run(MEMORY_SCRIPT.format(spans=20_000, size=500), timeout_s=100)
+    early, late, _ = map(int, ended.stdout.split("\n")[0].split())
+    assert late <= early * 1.1 + 8
+
+
+def test_spans_that_never_end_are_not_kept_for_ever(
+    server: ScriptedServer, run: Callable[..., Ended]
+) -> None:
+    ended = run(
+        """
+        import gc
+        from opentelemetry.sdk.trace import Span, TracerProvider
+        from otel_braintrust import BraintrustSpanProcessor
+
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(BraintrustSpanProcessor(project="pains"))
+        tracer = provider.get_tracer("app")
+        for _ in range(60_000):
+            tracer.start_span("open")
+        print(sum(isinstance(each, Span) for each in gc.get_objects()))
+        """
+    )
+    assert int(ended.stdout) <= 30_000, ended.stderr
+
+
 def test_flushing_tells_the_truth_and_keeps_its_time(
     server: ScriptedServer, processor: Callable[..., Any]
 ) -> None:
@@ -172,12 +431,6 @@ def test_an_odd_value_costs_neither_its_row_nor_the_batch(
     tracer.start_span("after").end()
     assert ours.flush(10.0).sent == 5
     assert len(server.rows) == 5
-
-
-@pytest.fixture
-def local() -> Iterator[LocalServer]:
-    with LocalServer() as running:
-        yield running
 
 
 def to(local: LocalServer) -> BraintrustSpanProcessor:
