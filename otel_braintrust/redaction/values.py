@@ -230,7 +230,7 @@ class Search:
         return BY_NAME.marker
 
     def _list(self, value: Sequence[Any]) -> Any:
-        result = [
+        result: list[Any] = [
             [inner[0], self._secret(inner[1])] if self._is_header(inner) else self.masked(inner)
             for inner in value
         ]
