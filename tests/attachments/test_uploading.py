@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gc
 import json
 import logging
 import os
@@ -171,6 +173,30 @@ def test_an_outage_that_outlasts_the_patience_loses_the_file_and_says_so(
     assert (result.attachments_pending, result.attachments_lost) == (0, 1)
     assert processor.ledger.attachments.lost == {"server_error": 1}
     assert "attachments lost (server_error)" in caplog.text
+
+
+def test_after_an_outage_attachments_are_taken_again(
+    server: ScriptedServer, configured: Configure
+) -> None:
+    server.file_always = Answer(500)
+    processor = configured(max_retry_s=0.3)
+    for _ in range(5):
+        log_file()
+    assert processor.flush(20.0).attachments_lost == 5
+    uri = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA"
+    with start_span("doubted", input=uri):
+        pass
+    processor.flush(10.0)
+    server.file_always = None
+    attachment = log_file(b"after it")
+    assert processor.flush(10.0).ok
+    with start_span("trusted", input=uri):
+        pass
+    assert processor.flush(10.0).ok
+    inputs = {r["span_attributes"]["name"]: r["input"] for r in server.rows.values()}
+    assert inputs["doubted"] == uri
+    assert inputs["trusted"]["key"] in server.files
+    assert server.files[attachment.key] == b"after it"
 
 
 def test_the_attachments_of_a_lost_row_are_let_go(
@@ -373,6 +399,25 @@ def test_without_content_no_attachment_is_uploaded(
     assert processor.flush(10.0).ok
     assert server.announced == {}
     assert not processor.ledger.attachments
+
+
+def test_no_bytes_are_held_once_they_are_uploaded(
+    server: ScriptedServer, configured: Configure
+) -> None:
+    processor = configured()
+    for number in range(10):
+        content = base64.b64encode(os.urandom(1000)).decode()
+        with start_span(f"{number}", input=f"data:image/png;base64,{content}"):
+            pass
+        log_file(b"mine")
+    assert processor.flush(20.0).ok
+    assert len(server.files) == 20
+
+    def held() -> int:
+        gc.collect()
+        return sum(isinstance(each, Attachment) for each in gc.get_objects())
+
+    assert wait_until(lambda: held() == 0)
 
 
 def test_random_failures_lose_nothing_and_the_count_adds_up(
