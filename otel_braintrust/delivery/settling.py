@@ -74,6 +74,8 @@ class Settlement:
         self._leave_spool(fresh)
         if self._uploads is not None:
             self._uploads.send(self._enclosed(fresh))  # before the row counts as sent, for a flush
+            if any(parcel.is_replayed for parcel in fresh):
+                self._uploads.begin()  # their attachments lie on disk, too
         self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "sent")
         self.replayed += sum(1 for parcel in fresh if parcel.ticket is None)
 
