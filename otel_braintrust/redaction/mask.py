@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -105,8 +106,9 @@ def read_mask(raw: Any) -> Mask:
     """Read what is given as ``mask``.
 
     Args:
-        raw: Text with names of built-in groups and ``key:NAME`` separated by commas, a function, a
-            :class:`MaskRule`, a mapping of names to patterns, or a list of these.
+        raw: Text with names of built-in groups and ``key:NAME`` separated by commas, a function of
+            one argument, a :class:`MaskRule`, a compiled pattern, a mapping of names to patterns,
+            or a list of these.
 
     Raises:
         MaskError: Something in it is none of these; nothing is masked by halves.
@@ -126,7 +128,10 @@ def read_mask(raw: Any) -> Mask:
             rules.append(MaskRule(key, key=key))
         elif isinstance(each, str):
             groups.update(dict.fromkeys(_groups_of(each)))
+        elif isinstance(each, re.Pattern):
+            rules.append(MaskRule("pattern", pattern=each))
         elif callable(each):
+            _check_function(each)
             functions.append(each)
         else:
             raise MaskError(
@@ -134,6 +139,21 @@ def read_mask(raw: Any) -> Mask:
                 f"patterns ({', '.join(GROUPS)}), or a list of these"
             )
     return Mask(tuple(groups), tuple(rules), tuple(functions))
+
+
+def _check_function(function: Callable[..., Any]) -> None:
+    """Refuse what would fail for every value, rather than mask every value by its failure."""
+    name = getattr(function, "__qualname__", type(function).__name__)
+    if inspect.iscoroutinefunction(function):
+        raise MaskError(f"the mask {name} must be an ordinary function, not a coroutine function")
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise MaskError(
+            f"the mask {name} must take one argument, the value of a field: {error}"
+        ) from None
+    except ValueError:  # a function in C that does not tell
+        return
 
 
 def _parts(raw: Any) -> Iterable[Any]:

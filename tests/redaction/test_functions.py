@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -197,6 +198,17 @@ def test_functions_rules_and_patterns_go_together_in_order(run: Run) -> None:
     assert row["input"] == "*** [masked: customer] [masked: anthropic key]"
 
 
+@pytest.mark.parametrize("mask", [str.upper, re.compile("quiet"), {"x": re.compile("quiet")}])
+def test_a_method_and_a_compiled_pattern_will_do(run: Run, mask: Any) -> None:
+    def say() -> None:
+        with otel_braintrust.start_span("answer", input="quiet"):
+            pass
+
+    [row] = run(say, mask=mask).values()
+
+    assert row["input"] in ("QUIET", "[masked: pattern]", "[masked: x]")
+
+
 def test_feedback_updates_and_comments_are_masked(run: Run, local_braintrust: LocalServer) -> None:
     def say() -> None:
         with otel_braintrust.start_span("answer", input="?") as span:
@@ -253,6 +265,14 @@ def test_a_mistyped_switch_for_content_stops_the_set_up(monkeypatch: pytest.Monk
         Settings.resolve()
 
 
+def keyword_only(*, data: Any) -> Any:
+    return data
+
+
+async def awaited(value: Any) -> Any:
+    return value
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -262,6 +282,10 @@ def test_a_mistyped_switch_for_content_stops_the_set_up(monkeypatch: pytest.Monk
         (lambda: MaskRule("x", pattern=b"a"), "of bytes"),  # type: ignore[arg-type]  # the test
         (lambda: read_mask([5]), "int is no mask"),
         (lambda: read_mask({"x": "["}), "cannot be read"),
+        (lambda: read_mask(lambda: None), "must take one argument"),
+        (lambda: read_mask(lambda key, value: value), "must take one argument"),
+        (lambda: read_mask([keyword_only]), "keyword_only must take one argument"),
+        (lambda: read_mask(awaited), "awaited must be an ordinary function"),
     ],
 )
 def test_a_rule_that_cannot_be_used_says_so_when_it_is_made(
