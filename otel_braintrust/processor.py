@@ -24,6 +24,7 @@ from otel_braintrust.exporter import (
     before_fork,
     positive_int_from_environment,
 )
+from otel_braintrust.inquiries import Inquiries
 from otel_braintrust.intake import Intake
 from otel_braintrust.living import note_processor
 from otel_braintrust.serverless import is_local_root, platform_of
@@ -44,7 +45,7 @@ SHARE_DURING_OUTAGE = 0.1
 FORK_PATIENCE_S = 0.1
 
 
-class BraintrustSpanProcessor(SpanProcessor):
+class BraintrustSpanProcessor(Inquiries, SpanProcessor):
     """Sends every span that ends to Braintrust, and tells what became of each.
 
     It is a batching processor as OpenTelemetry's own (``OTEL_BSP_*`` apply) that keeps a ledger and
@@ -105,8 +106,8 @@ class BraintrustSpanProcessor(SpanProcessor):
         )
         # Called with each span that starts until it returns True; configure() sets it.
         self.start_hook: Callable[[Span], bool] | None = None
-        self._undelivered = Undelivered()
-        self._exporter.book.on_settled = self._undelivered.note_settled
+        undelivered = Undelivered()
+        self._exporter.book.on_settled = undelivered.note_settled
         self._followers: Followers | None = None
         self._exit_deadline: float | None = None
         serverless = self.settings.serverless
@@ -115,23 +116,22 @@ class BraintrustSpanProcessor(SpanProcessor):
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SPANS
         )
         pause_ms = positive_int_from_environment("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_PAUSE_MS)
-        self._desk = Desk(
+        desk = Desk(
             self._exporter,
-            self._undelivered,
+            undelivered,
             batch_size=min(batch_size, self._exporter.queue_size),
         )
-        self._passage = self._desk.passage
-        self._surroundings = self._passage.surroundings
         # A span that the application's function makes must not be asked for by that very function.
         self._asks = bool(self.settings.span_filter or self.settings.route)
-        self._intake = Intake(
-            self._desk.enter,
-            refuse=self._desk.refuse,
+        intake = Intake(
+            desk.enter,
+            refuse=desk.refuse,
             places=2 * self._exporter.queue_size,
             has_thread=self.is_active and not self.settings.sync_flush,
             pause_s=pause_ms / 1000,
-            after=self._desk.hand_over,
+            after=desk.hand_over,
         )
+        super().__init__(intake, desk, undelivered)
         if self._exporter.courier is not None:
             self._exporter.courier.drain = self._desk.hand_over
         self._live: LiveRows | None = None
@@ -304,64 +304,6 @@ class BraintrustSpanProcessor(SpanProcessor):
         elif timeout_s:
             self.flush(timeout_s)
         self._exporter.tell_losses()
-
-    def raise_tags(self, span_id: int, tags: Sequence[str], also_itself: bool) -> bool:
-        """Let tags rise from an open span to the outermost span of this process above it.
-
-        Args:
-            span_id: The span's id, as in its context.
-            tags: The tags.
-            also_itself: Whether the span itself may be that one.
-
-        Returns:
-            False when there is none that is open and known.
-        """
-        self._intake.read()
-        return self._desk.roots.add_tags(span_id, tags, also_itself=also_itself)
-
-    def route_of(self, span: Any) -> str | bool | None:
-        """What the option ``route`` said of a span or those above it; None: nothing.
-
-        Args:
-            span: A span that this processor heard of.
-        """
-        return self._surroundings.route_of(span)
-
-    def awaits(self, row_id: str) -> bool:
-        """Tell whether a row of a span of this process is still to come.
-
-        Args:
-            row_id: The row's id.
-        """
-        self._intake.read()
-        return self._undelivered.is_waiting(row_id)
-
-    def keep_trace(self, trace_id: int) -> None:
-        """Have tail sampling keep a trace, for instance because there is feedback to it.
-
-        Args:
-            trace_id: The trace's id, as in a span's context.
-        """
-        self._intake.read()
-        self._passage.keep_trace(trace_id)
-
-    def keep_span(self, span_id: int) -> None:
-        """As :meth:`keep_trace`, where only a span of the trace is known.
-
-        Args:
-            span_id: The span's id, as in its context.
-        """
-        self._intake.read()
-        self._passage.keep_span(span_id)
-
-    def is_left_out(self, trace_id: int) -> bool:
-        """Tell whether tail sampling left a trace out, so that feedback to it goes nowhere.
-
-        Args:
-            trace_id: The trace's id, as in a span's context.
-        """
-        self._intake.read()
-        return self._passage.is_left_out(trace_id)
 
     def flush_quickly(self, timeout_s: float) -> None:
         """As :meth:`flush`, but with a tenth of the time while the server fails.
