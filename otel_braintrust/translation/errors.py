@@ -63,7 +63,19 @@ def _has_failed(reading: Reading, span_type: str, is_explicit: bool) -> bool:
     error_type = reading.span.attributes.get("error.type")
     if status == "UNSET" and span_type in ("llm", "tool") and isinstance(error_type, str):
         return bool(error_type) and error_type.rpartition(".")[2] not in INTERRUPTIONS
-    return False
+    return span_type == "llm" and _has_only_raised(reading)
+
+
+def _has_only_raised(reading: Reading) -> bool:
+    """Tell whether a call answered nothing but an exception, though its status says it went well.
+
+    Some instrumentations set the status OK whatever happened.
+    """
+    if reading.outputs or reading.usage:
+        return False
+    raised = [event for event in reading.span.events if event.name == "exception"]
+    kind = str(raised[-1].attributes.get("exception.type")) if raised else "None"
+    return bool(raised) and kind.rpartition(".")[2] not in INTERRUPTIONS
 
 
 def _text(value: Any) -> str | None:

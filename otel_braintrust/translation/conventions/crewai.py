@@ -52,8 +52,15 @@ def _usage(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+def _model_call(reading: Reading) -> None:
+    """OpenLLMetry's spans of CrewAI's model calls have a model and, before 0.50, nothing else."""
+    if reading.span.name.endswith(".llm") and "gen_ai.request.model" in reading.span.attributes:
+        reading.kinds.append((89, "llm", "span name"))
+
+
 CONVENTION = Convention(
     name="crewai",
+    scopes={"opentelemetry.instrumentation.crewai": _model_call},
     keys={
         **{
             key: rules.content("input", DUMP, homes=_ALL, order=place)

@@ -75,6 +75,9 @@ def _with_thoughts(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
 _ONLY_TEXT = {"role", "content"}
 
 
+# An empty text as JSON: what the LangChain instrumentation writes beside tool calls.
+_NOTHING = '""'
+
 # Early OpenLLMetry has the text of a prompt under its role: `gen_ai.prompt.0.user`.
 _SPEAKERS = frozenset({"user", "system", "assistant"})
 
@@ -94,7 +97,7 @@ def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
         elif head == "function_call":
             function[rest] = value
         elif value is not None:
-            message[name] = value
+            message[name] = "" if value == _NOTHING else value
     if "content" not in message:
         for role in _SPEAKERS.intersection(message):
             message = {"role": role, "content": message.pop(role), **message}
