@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_braintrust import (
     Attachment,
     BraintrustClient,
+    BraintrustSpanExporter,
     BraintrustSpanProcessor,
     ExternalAttachment,
     JSONAttachment,
@@ -267,6 +268,41 @@ def test_a_file_that_is_gone_by_then_is_told_and_costs_only_itself(
     assert upload.upload_status["upload_status"] == "error"
     assert process.ledger.attachments.lost == {"unreadable": 1}
     assert "gone.txt" in caplog.text
+
+
+def test_the_exporter_alone_behind_opentelemetrys_processor_uploads_too(
+    local_braintrust: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    exporter = BraintrustSpanExporter(
+        api_key=local_braintrust.api_key,
+        api_url=local_braintrust.url,
+        app_url=local_braintrust.url,
+        project="files",
+    )
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    with start_span("ask", input=Attachment(b"alone")):
+        pass
+    provider.shutdown()
+    [row] = local_braintrust.rows("files")
+    assert read(local_braintrust, row["input"]) == b"alone"
+    assert exporter.ledger.attachments.uploaded == 1
+
+
+def test_two_processors_upload_each_to_its_own(
+    process: BraintrustSpanProcessor, local_braintrust: LocalServer
+) -> None:
+    with LocalServer() as other:
+        second = BraintrustSpanProcessor(
+            api_key=other.api_key, api_url=other.url, app_url=other.url, project="files"
+        )
+        trace.get_tracer_provider().add_span_processor(second)
+        with start_span("ask", input=Attachment(b"both")):
+            pass
+        for server, processor in ((local_braintrust, process), (other, second)):
+            assert read(server, rows(server, processor)["ask"]["input"]) == b"both"
+        second.shutdown()
 
 
 @pytest.mark.parametrize(
