@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.context import Context
 
 from otel_braintrust import stamps
 from otel_braintrust.routing import PARENT_KEY, Route, inherited_parent, routed, said_parent
 from otel_braintrust.sizes import attribute_values
 
-# OpenTelemetry keeps the name of this key to itself; any context with a span tells it.
+# OpenTelemetry keeps the names of these keys to itself; any context with a span or baggage tells.
 SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
+BAGGAGE_KEY = next(iter(baggage.set_baggage("key", "value", Context())))
 
 
 class Surroundings:
@@ -51,7 +52,7 @@ class Surroundings:
         """
         context = otel_context.get_current() if parent_context is None else parent_context
         above = context.get(SPAN_KEY)
-        says_more = len(context) > (above is not None)
+        says_more = len(context) > (above is not None) and _says(context)
         if above is not None and not says_more:
             says_more = PARENT_KEY in attribute_values(above)
         if says_more or self._route is not None:
@@ -69,14 +70,16 @@ class Surroundings:
             said = inherited_parent(context)
         if self._route is not None and said is None:
             answer = self._marked(span, answer, context.get(SPAN_KEY))
-        before = dict(span.attributes or {})
-        if said is not None and PARENT_KEY not in before and span.is_recording():
+        written: dict[str, Any] = {}
+        if said is not None and PARENT_KEY not in attribute_values(span) and span.is_recording():
             span.set_attribute(PARENT_KEY, said)
+            written[PARENT_KEY] = said
         stamp = stamps.stamp_in(context)
         if stamp:
+            before = dict(attribute_values(span))
             stamps.apply(span, stamp, trace.get_current_span(context))
-        after = span.attributes or {}
-        written = {key: value for key, value in after.items() if before.get(key) != value}
+            after = attribute_values(span).items()
+            written |= {key: value for key, value in after if before.get(key) != value}
         return written or None, answer
 
     def _marked(self, span: Any, answer: str | bool | None, above: Any) -> str | bool | None:
@@ -87,3 +90,13 @@ class Surroundings:
         if answer is not None and marks is not None:
             marks[self._mark] = answer
         return answer
+
+
+def _says(context: Context) -> bool:
+    """Tell whether a context or its baggage says anything that spans get from it."""
+    if PARENT_KEY in context or stamps.STAMP_KEY in context:
+        return True
+    carried = context.get(BAGGAGE_KEY)
+    if not isinstance(carried, Mapping):
+        return False
+    return PARENT_KEY in carried or stamps.BAGGAGE_KEY in carried
