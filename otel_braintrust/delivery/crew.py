@@ -48,6 +48,8 @@ class Crew:
         self._inline = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._apis: list[AttachmentApi] = []
+        # Of threads that have ended: they know the organization already.
+        self._idle_apis: list[AttachmentApi] = []
 
     @property
     def size(self) -> int:
@@ -75,13 +77,16 @@ class Crew:
         """Do the threads' work in the caller, until nothing is left or the deadline has come."""
         if not self._inline.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return
-        api = self._new_api()
+        with self._lock:
+            api = self._take_api()
         try:
             with suppressed_instrumentation():
                 while time.monotonic() < deadline and self._step(api, 0.0, deadline):
                     pass
         finally:
             api.connection.close()
+            with self._lock:
+                self._idle_apis.append(api)
             self._inline.release()
 
     def abort(self) -> None:
@@ -91,20 +96,24 @@ class Crew:
         for api in apis:
             api.connection.abort()
 
+    def _take_api(self) -> AttachmentApi:
+        return self._idle_apis.pop() if self._idle_apis else self._new_api()
+
     def _work(self) -> None:
-        api = self._new_api()
         with self._lock:
+            api = self._take_api()
             self._apis.append(api)
         try:
             with suppressed_instrumentation():
                 while self._step(api, IDLE_S, None):
                     pass
         finally:
+            api.connection.close()
             with self._lock:
                 self._apis.remove(api)
+                self._idle_apis.append(api)
                 this = threading.current_thread()
                 self._threads = [each for each in self._threads if each is not this]
-            api.connection.close()
             # What came while this one was ending saw a thread, and so started none.
             if self._is_needed():
                 self.ensure(1)

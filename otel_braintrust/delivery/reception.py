@@ -27,7 +27,9 @@ class Reception:
         self._closed_until = 0.0
         self._doubted_until = 0.0
         self._closed_reason = ""
+        # True while the server fails, and until it has taken anything: then one goes ahead.
         self.is_failing = False
+        self.is_proven = False
         self.resume_at = 0.0
 
     def has(self, key: str) -> bool:
@@ -49,20 +51,29 @@ class Reception:
         self._doubted_until = time.monotonic() + DOUBTED_S
 
     def note_arrival(self, key: str) -> bool:
-        """Note that an attachment is there; tell whether that ends an outage."""
+        """Note that an attachment is there; tell whether others need wait no longer."""
         self._known[key] = None
         if len(self._known) > MAX_KNOWN_KEYS:
             self._known.popitem(last=False)
         self._doubted_until = 0.0
         self._backoff.note_progress()
-        was_failing, self.is_failing = self.is_failing, False
+        was_failing = self.is_failing or not self.is_proven
+        self.is_failing, self.is_proven = False, True
         self.resume_at = 0.0
         return was_failing
 
+    @property
+    def goes_ahead_alone(self) -> bool:
+        """Whether one attachment at a time is tried."""
+        return self.is_failing or not self.is_proven
+
     def note_failure(self, error: ApiError) -> None:
         """Plan the next attempt after a failure that time may heal."""
+        now = time.monotonic()
+        if self.is_failing and now < self.resume_at and not error.retry_after_s:
+            return  # it was under way when another one failed
         self.is_failing = True
-        self.resume_at = time.monotonic() + self._backoff.next_wait_s(error)
+        self.resume_at = now + self._backoff.next_wait_s(error)
         self._may_hasten = not error.retry_after_s
 
     def hasten(self) -> None:

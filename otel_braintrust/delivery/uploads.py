@@ -148,8 +148,9 @@ class Uploads:
             self._crew.work_inline(deadline)
         with self._changed:
             while self._has_work(last):
-                if not self.book.pending(last) and self._shelf.visits != visits:
-                    break
+                is_idle = not self.book.pending(last) and not len(self._room)
+                if is_idle and self._shelf.visits != visits:
+                    break  # what is on disk cannot go now
                 remaining_s = deadline - time.monotonic()
                 if remaining_s <= 0:
                     break
@@ -202,7 +203,7 @@ class Uploads:
 
     def _ensure_threads(self) -> bool:
         """Tell whether a thread runs, after starting as many as there is work for."""
-        return self._crew.ensure(1 if self._reception.is_failing else len(self._room))
+        return self._crew.ensure(1 if self._reception.goes_ahead_alone else len(self._room))
 
     def _step(self, api: AttachmentApi, idle_s: float, deadline: float | None) -> bool:
         """Do the next thing there is to do; False when there is nothing for some time."""

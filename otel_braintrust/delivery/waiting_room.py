@@ -136,8 +136,8 @@ class WaitingRoom:
 
     def _due(self) -> float | None:
         """When there is something to take, or None."""
-        if self._reception.is_failing and self._in_hand:
-            return None  # one probe at a time while the server fails
+        if self._reception.goes_ahead_alone and self._in_hand:
+            return None
         dues = []
         if self._waiting:
             dues.append(self._reception.resume_at)
