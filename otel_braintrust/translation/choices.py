@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_braintrust.translation.decoding import decode, decode_container
-from otel_braintrust.translation.messages import ITEM_TYPES, is_message, is_pair, plain, to_messages
+from otel_braintrust.translation.message_shapes import ITEM_TYPES, is_message, is_pair
+from otel_braintrust.translation.messages import plain, to_messages
 from otel_braintrust.translation.roles import finish_reason_of
 
 

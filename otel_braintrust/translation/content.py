@@ -9,26 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation import embeddings, parts
-from otel_braintrust.translation.choices import to_choices
+from otel_braintrust.translation.comparing import richness, same_said
+from otel_braintrust.translation.content_forms import UNSET, read_as, take_request, take_response
 from otel_braintrust.translation.decoding import (
-    as_list,
-    decode,
     decode_container,
     is_cut_short,
     is_placeholder,
     is_redaction,
-    read_literal,
     starts_like_json,
 )
-from otel_braintrust.translation.messages import is_message, to_messages
-from otel_braintrust.translation.model_requests import (
-    Request,
-    read_request,
-    system_message,
-    with_system,
-)
-from otel_braintrust.translation.model_responses import Response, read_response
+from otel_braintrust.translation.messages import to_messages
+from otel_braintrust.translation.model_requests import read_request, system_message, with_system
+from otel_braintrust.translation.model_responses import read_response
 from otel_braintrust.translation.reading import (
     FIRST_CHOICE,
     OLD_CONTENT,
@@ -36,9 +28,6 @@ from otel_braintrust.translation.reading import (
     Candidate,
     Reading,
 )
-from otel_braintrust.translation.wrappers import unwrap
-
-UNSET = object()
 
 # Forms in which a model API's request or response may stand.
 _PAYLOADS = frozenset({"framework", "payload"})
@@ -74,7 +63,7 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
         return _with_system(reading, UNSET, span_type) if side == "input" else UNSET
     if len(candidates) == 1 and not _is_empty(candidates[0]):
         (only,) = candidates
-        value = _read(reading, side, only, span_type)
+        value = read_as(reading, side, only, span_type)
         if value is not UNSET and only.form not in _CONVERTED:
             _note_cut(reading, only, value)
             reading.origins[side] = only
@@ -125,12 +114,12 @@ def _first_that_reads(
     reading: Reading, side: str, ranked: list[Candidate], span_type: str
 ) -> tuple[Candidate | None, Any]:
     for position, candidate in enumerate(ranked):
-        value = _read(reading, side, candidate, span_type)
+        value = read_as(reading, side, candidate, span_type)
         if value is UNSET:
             continue
         others = ranked[position + 1 :]
         for other in _rivals(candidate, others, span_type) if others else ():
-            theirs = _read(reading, side, other, span_type)
+            theirs = read_as(reading, side, other, span_type)
             if theirs is not UNSET and richness(theirs) > richness(value):
                 candidate, value = other, theirs
         _note_cut(reading, candidate, value)
@@ -168,239 +157,6 @@ def _note_cut(reading: Reading, candidate: Candidate, value: Any) -> None:
     for key, raw in candidate.raw.items():
         if type(raw) is str and raw[:1] in _OPENINGS and len(raw) > 1 and is_cut_short(raw):
             reading.truncated.append(key)
-
-
-def richness(messages: Any) -> tuple[int, int, int]:
-    """Measure how much a list of messages or choices tells: texts, calls and results, media."""
-    texts = calls = media = 0
-    for item in messages if isinstance(messages, list) else ():
-        message = item.get("message", item) if isinstance(item, Mapping) else {}
-        content = message.get("content") if isinstance(message, Mapping) else None
-        texts += not is_placeholder(content) or bool(message.get("tool_calls"))
-        made = as_list(message.get("tool_calls")) or ()
-        calls += 2 * len(made) + (message.get("role") == "tool")
-        calls += sum(bool(call.get("id")) for call in made if isinstance(call, Mapping))
-        calls += bool(message.get("tool_call_id"))
-        if isinstance(content, list):
-            media += sum(
-                isinstance(p, Mapping) and p.get("type") not in ("text", "thinking")
-                for p in content
-            )
-    return texts, calls, media
-
-
-def _read(reading: Reading, side: str, candidate: Candidate, span_type: str) -> Any:
-    reader = _FORMS[candidate.form]
-    value = reader(reading, side, candidate.value, span_type)
-    return UNSET if value is None and candidate.rank != OWN else value
-
-
-def _messages(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    if isinstance(value, str) and value[:1] in ("[", "{"):
-        text, value = value, decode(value)
-        if value is text and read_literal(text) is text:
-            return text  # cut short
-    if span_type == "tool":
-        return _of_tool(side, value)
-    if side == "output":
-        choices = to_choices(value, reading.finish_reasons)
-        return choices if choices is None else _last_word(reading, choices, span_type)
-    return to_messages(value)
-
-
-def _of_tool(side: str, value: Any) -> Any:
-    """Show the messages of a tool's span as the call's arguments, or as what the tool answered."""
-    messages = to_messages(value, "tool")
-    if not messages:
-        return None
-    if len(messages) > 1:
-        return messages
-    calls = messages[0].get("tool_calls") or []
-    if side == "input" and len(calls) == 1:
-        return decode_container(calls[0]["function"]["arguments"])
-    content = messages[0].get("content")
-    return decode_container(
-        parts.tool_result_content(content) if isinstance(content, list) else content
-    )
-
-
-def _last_word(
-    reading: Reading, choices: list[dict[str, Any]], span_type: str
-) -> list[dict[str, Any]]:
-    """Leave out what tools answered within an answer: the calls' own spans show it.
-
-    An agent's answer is what it said after the last tool; what came before are its steps.
-    """
-    is_tool = [choice["message"].get("role") == "tool" for choice in choices]
-    if all(is_tool) or not any(is_tool):
-        return choices
-    said = [choice for choice, tool in zip(choices, is_tool, strict=True) if not tool]
-    extra = reading.own.setdefault("extra", {})
-    after = len(choices) - is_tool[::-1].index(True)
-    if span_type != "llm" and after < len(choices):
-        extra["steps"] = [choice["message"] for choice in choices[:after]]
-        said = choices[after:]
-        reasons = {choice["finish_reason"] for choice in choices} - {None}
-        if said[-1]["finish_reason"] is None and len(reasons) == 1:
-            said[-1]["finish_reason"] = reasons.pop()
-    else:
-        tools = zip(choices, is_tool, strict=True)
-        extra["tool_results"] = [choice["message"] for choice, tool in tools if tool]
-    for index, choice in enumerate(said):
-        choice["index"] = index
-    return said
-
-
-def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    """Read what may be an API's request or response: on a model call as such, else as a value."""
-    if span_type != "llm":
-        return decode_container(value)
-    if reading.is_embedding and (embedded := embeddings.read(side, value)) is not None:
-        if side == "output":
-            _take_response(reading, read_response(value) or Response())
-        return embedded
-    if side == "input":
-        request = read_request(value)
-        if request is not None:
-            _take_request(reading, request)
-            if request.messages:
-                return request.messages
-    else:
-        response = read_response(value)
-        if response is not None:
-            _take_response(reading, response)
-            if response.choices:
-                return _with_reasons(response.choices, reading.finish_reasons)
-    decoded = decode_container(value)
-    if isinstance(decoded, str) and (opened := _written_out(decoded)) is not decoded:
-        return _payload(reading, side, opened, span_type)
-    if reading.is_embedding and side == "input" and decoded:
-        return decoded
-    if isinstance(decoded, str) and decoded and not is_cut_short(decoded):
-        return _as_said(reading, side, [decoded])
-    if isinstance(decoded, list) and decoded and all(isinstance(t, str) for t in decoded):
-        return _as_said(reading, side, decoded)
-    return decoded
-
-
-def _written_out(text: str) -> Any:
-    """Open a text in quotes, or a dict or list as Python writes it; else the text itself."""
-    if len(text) > 2 and text[0] == text[-1] == '"':
-        return decode(text)
-    return read_literal(text)
-
-
-def _as_said(reading: Reading, side: str, texts: list[str]) -> Any:
-    role = "user" if side == "input" else "assistant"
-    said = [{"role": role, "content": text} for text in texts]
-    return said if side == "input" else to_choices(said, reading.finish_reasons)
-
-
-def _with_reasons(choices: list[dict[str, Any]], reasons: list[Any]) -> list[dict[str, Any]]:
-    return to_choices(choices, reasons) or choices
-
-
-def _take_request(reading: Reading, request: Request) -> None:
-    """Fill parameters and model from a request, below what attributes say."""
-    for name, value in request.parameters.items():
-        reading.suggest(name, 80, "request payload", value)
-    if request.model:
-        reading.suggest("request_model", 80, "request payload", request.model)
-
-
-def _take_response(reading: Reading, response: Response) -> None:
-    if response.model:
-        reading.suggest("response_model", 80, "response payload", response.model)
-    for name, count in response.counts.items():
-        reading.usage.add("payload", name, count, "response payload")
-
-
-def _request(reading: Reading, side: str, value: Any, _span_type: str) -> Any:
-    return _payload(reading, side, value, "llm")
-
-
-def _framework(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    """Read what a framework's callback recorded: a payload, or a value in a wrapper."""
-    if span_type == "llm":
-        return _payload(reading, side, value, span_type)
-    return unwrap(side, _opened(value, span_type), span_type)
-
-
-def _value(_reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    return unwrap(side, _opened(value, span_type), span_type)
-
-
-def _opened(value: Any, span_type: str) -> Any:
-    """Open a value; where no model speaks, also JSON text of a text, and a tool's as Python."""
-    if not isinstance(value, str) or span_type == "llm":
-        return decode_container(value)
-    if value[:1] == value[-1:] == '"':
-        return decode(value)
-    opened = decode_container(value)
-    if span_type == "tool" and isinstance(opened, str):
-        return read_literal(opened)
-    return opened
-
-
-def _chat(reading: Reading, side: str, value: Any, span_type: str) -> Any:
-    """Read a conversation wherever it stands: messages or calls, or a holder's `items` of them."""
-    holder = decode_container(value)
-    inner = holder.get("items") or holder.get("messages") if isinstance(holder, Mapping) else holder
-    listed = as_list(inner) or () if inner != value else ()
-    items = [item for item in listed if isinstance(item, Mapping)]
-    said = [item for item in items if is_message(item)]
-    if not said and items and all("name" in item and "arguments" in item for item in items):
-        said = [{"role": "assistant", "tool_calls": items}]
-    read = to_messages(said) if side == "input" else to_choices(said)
-    if not read:
-        return None if is_placeholder(holder) else holder
-    return read if side == "input" else _last_word(reading, read, span_type)
-
-
-def _text(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
-    return value
-
-
-def _texts(reading: Reading, side: str, values: Any, span_type: str) -> Any:
-    """Read the values of several events of one name: one conversation, or a text each."""
-    if len(values) == 1:
-        return _payload(reading, side, values[0], "llm")
-    role = "user" if side == "input" else "assistant"
-    said = [
-        v if isinstance(v, Mapping) and "role" in v else {"role": role, "content": v}
-        for v in values
-    ]
-    return _messages(reading, side, said, span_type)
-
-
-def _prompts(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
-    listed = decode(value)
-    if not isinstance(listed, (list, tuple)):
-        return [{"role": "user", "content": listed}]
-    if any(isinstance(prompt, Mapping) for prompt in listed):
-        return to_messages(listed)
-    return [{"role": "user", "content": prompt} for prompt in listed]
-
-
-def _answer(reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
-    return to_choices([{"role": "assistant", "content": value}], reading.finish_reasons)
-
-
-_FORMS: dict[str, Any] = {
-    "as_is": _text,
-    "answer": _answer,
-    "chat": _chat,
-    "framework": _framework,
-    "messages": _messages,
-    "object": _text,
-    "payload": _payload,
-    "prompts": _prompts,
-    "request": _request,
-    "summary": _text,
-    "text": _text,
-    "texts": _texts,
-    "value": _value,
-}
 
 
 def _with_system(reading: Reading, value: Any, span_type: str) -> Any:
@@ -443,7 +199,7 @@ def _says_the_same(
 ) -> bool:
     """Tell whether a loser's content is the row's, perhaps inside a larger payload."""
     if candidate.form == "messages":
-        theirs = _read(reading, side, candidate, span_type)
+        theirs = read_as(reading, side, candidate, span_type)
         return theirs is not UNSET and same_said(theirs, value)
     decoded = decode_container(candidate.value)
     if decoded == value:
@@ -454,32 +210,13 @@ def _says_the_same(
         request = read_request(decoded)
         if request is None or not same_said(request.messages, value):
             return False
-        _take_request(reading, request)
+        take_request(reading, request)
         return True
     response = read_response(decoded)
     if response is None or not same_said(response.choices, value):
         return False
-    _take_response(reading, response)
+    take_response(reading, response)
     return True
 
 
-def same_said(ours: Any, theirs: Any) -> bool:
-    """Tell whether two lists of messages or choices say the same, however they encode it."""
-    return bool(ours) and _said(ours) == _said(theirs)
-
-
-def _said(messages: Any) -> list[Any]:
-    listed = messages if isinstance(messages, list) else []
-    return [_said_by(item) for item in listed]
-
-
-def _said_by(item: Any) -> Any:
-    message = item.get("message", item) if isinstance(item, Mapping) else item
-    if not isinstance(message, Mapping):
-        return message
-    calls = [
-        (call.get("id"), function.get("name"), decode(function.get("arguments")))
-        for call in as_list(message.get("tool_calls")) or ()
-        if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping)
-    ]
-    return message.get("role"), message.get("content") or None, calls, message.get("tool_call_id")
+__all__ = ["UNSET", "decide"]

@@ -24,14 +24,8 @@ Varying = list[tuple[Route, str, Any]]
 # What a model's payload says of these goes below what attributes say (`content._take_request`).
 PAYLOAD_RANK = 80
 _OF_MODELS = frozenset({"request_model", "response_model", "provider"})
-# What a reading of settled attributes must not hold: a form has no place for it.
-_NOT_SETTLED = (
-    "inputs",
-    "outputs",
-    "system",
-    "usage",
-    "costs",
-    "first_token",
+# What no attribute of a form's spans may give: there it would have to be set against the rest.
+_RARE = (
     "scores",
     "rejected_scores",
     "evaluations",
@@ -44,23 +38,10 @@ _NOT_SETTLED = (
     "preserve",
     "placeholder_span",
 )
-# What a reading of varying attributes must not hold: it would have to be set against the rest.
-_not_varying = attrgetter(
-    "own",
-    "tags",
-    "scores",
-    "rejected_scores",
-    "evaluations",
-    "errors",
-    "groups",
-    "problems",
-    "events",
-    "context",
-    "truncated",
-    "kinds",
-    "preserve",
-    "placeholder_span",
-)
+# What settled attributes must not give besides: it is another for each span.
+_not_settled = attrgetter(*_RARE, "inputs", "outputs", "system", "usage", "costs", "first_token")
+# What varying attributes must not give besides: it is the same for all.
+_not_varying = attrgetter(*_RARE, "own", "tags", "kinds")
 
 
 class UnsettledError(Exception):
@@ -273,7 +254,7 @@ def _settled_form(
     attributes = {key: value for key, value in span.attributes.items() if key not in loose}
     settled = Reading(span)
     translation.read_into(settled, attributes, (), dispatch)
-    if any(getattr(settled, name) for name in _NOT_SETTLED):
+    if any(_not_settled(settled)):
         return None
     if not settled.own.keys() <= {"span_attributes", "prompt"}:
         return None

@@ -10,39 +10,16 @@ from typing import Any
 
 from otel_braintrust.translation import parts
 from otel_braintrust.translation.decoding import as_list, decode, decode_container, to_text
-from otel_braintrust.translation.gathered import Gathered, ToolResult
+from otel_braintrust.translation.gathered import Gathered
+from otel_braintrust.translation.message_building import Message, MessageBuilder, item_messages
+from otel_braintrust.translation.message_shapes import (
+    ITEM_TYPES,
+    is_loose_part,
+    is_message,
+    is_pair,
+)
 from otel_braintrust.translation.roles import KNOWN_ROLES, role_of
 
-Message = dict[str, Any]
-
-
-# Keys of a message that the converter turns into other keys; all the rest is carried over.
-_READ_KEYS = frozenset(
-    [
-        "role",
-        "type",
-        "images",
-        "parts",
-        "content",
-        "contents",
-        "blocks",
-        "tool_calls",
-        "toolCalls",
-        "tool_call_id",
-        "toolCallId",
-        "finish_reason",
-        "finishReason",
-        "stop_reason",
-        "function_call",
-        "refusal",
-        "additional_kwargs",
-        "message",
-        "lc",
-        "id",
-        "kwargs",
-        "data",
-    ]
-)
 _LANGCHAIN_NOISE = frozenset(
     [
         "response_metadata",
@@ -103,7 +80,7 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
         elif is_pair(decoded):
             _flush_loose(loose, found, default_role)
             found.extend(_one({"role": decoded[0], "content": decoded[1]}, default_role))
-        elif isinstance(decoded, Mapping) and not _is_loose_part(decoded):
+        elif isinstance(decoded, Mapping) and not is_loose_part(decoded):
             return None
         elif isinstance(decoded, (str, Mapping)):
             loose.append(decoded)
@@ -147,59 +124,6 @@ def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> N
     if loose:
         found.extend(_one({"role": default_role, "content": list(loose)}, default_role))
         loose.clear()
-
-
-ITEM_TYPES = frozenset(
-    [
-        "message",
-        "function_call",
-        "function_call_output",
-        "reasoning",
-        "tool_call",
-        "tool_call_response",
-        "tool_use",
-        "tool_result",
-    ]
-)
-
-
-def is_message(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is a message: it has a role, or a form that implies one."""
-    if isinstance(value.get("role"), str):
-        return True
-    if "lc" in value and isinstance(value.get("kwargs"), Mapping):
-        return True
-    if isinstance(value.get("message"), Mapping):
-        return (
-            is_message(value["message"])
-            or "content" in value["message"]
-            or "tool_calls" in value["message"]
-        )
-    kind = value.get("type")
-    if isinstance(kind, str):
-        if kind in ITEM_TYPES and kind != "text":
-            return True
-        if role_of(kind) in KNOWN_ROLES and ("content" in value or "data" in value):
-            return True
-    return "parts" in value and isinstance(value["parts"], (list, tuple))
-
-
-def _is_loose_part(value: Mapping[str, Any]) -> bool:
-    kind = value.get("type")
-    if isinstance(kind, str):
-        return kind in parts.BY_TYPE
-    return kind is None and any(key in value for key in parts.BY_KEY)
-
-
-def is_pair(value: Any) -> bool:
-    """Tell whether a value is LangChain's short form, `["human", "text"]`."""
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and role_of(value[0]) in KNOWN_ROLES
-        and isinstance(value[1], (str, list))
-    )
 
 
 def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
@@ -267,9 +191,9 @@ def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     body, raw_role = _unwrap(message)
     kind = body.get("type")
     if raw_role is None and kind in ITEM_TYPES and kind != "message":
-        return _item(body)
+        return item_messages(body)
     role = role_of(raw_role, default_role) or default_role
-    builder = _Builder(role, body)
+    builder = MessageBuilder(role, body)
     content = _content_of(body)
     if role == "tool" and isinstance(body.get("content"), Mapping):
         return [builder.tool_message(body["content"])]
@@ -322,102 +246,3 @@ def _holds_results(content: Any) -> bool:
         if isinstance(part, Mapping):
             parts.gather(part, probe)
     return bool(probe.results)
-
-
-def _item(item: Mapping[str, Any]) -> list[Message]:
-    """Convert an item of the Responses API, or a part, that stands where a message does."""
-    gathered = Gathered()
-    parts.gather(item, gathered)
-    if gathered.results:
-        return [_result_message(result) for result in gathered.results]
-    message: Message = {"role": "assistant", "content": parts.collapse(gathered.content)}
-    if gathered.tool_calls:
-        message["tool_calls"] = gathered.tool_calls
-    return [message]
-
-
-def _result_message(result: ToolResult) -> Message:
-    message: Message = {"role": "tool", "content": result.content}
-    if result.call_id:
-        message["tool_call_id"] = result.call_id
-    if result.name:
-        message["name"] = result.name
-    return message
-
-
-class _Builder:
-    """One source message on its way to one or more chat messages."""
-
-    def __init__(self, role: str, body: Mapping[str, Any]) -> None:
-        self.role = role
-        self.body = body
-        self.gathered = Gathered()
-        self.done: list[Message] = []
-
-    def add(self, part: Any) -> None:
-        parts.gather(part, self.gathered)
-        if self.gathered.results:
-            results, self.gathered.results = self.gathered.results, []
-            self._close()
-            self.done.extend(_result_message(result) for result in results)
-
-    def add_calls(self, body: Mapping[str, Any]) -> None:
-        """Add the calls that stand beside the content, unless the content had them already."""
-        extra = body.get("additional_kwargs")
-        sources = [body.get("tool_calls"), body.get("toolCalls")]
-        if isinstance(extra, Mapping):
-            sources.append(extra.get("tool_calls"))
-        listed = next(
-            (decoded for source in sources if (decoded := decode_container(source))), None
-        )
-        if listed is not None and not self.gathered.tool_calls:
-            parts.read_tool_calls(listed, self.gathered)
-        elif not self.gathered.tool_calls and isinstance(body.get("function_call"), Mapping):
-            parts.read_tool_calls([body["function_call"]], self.gathered)
-        if isinstance(body.get("refusal"), str) and body["refusal"]:
-            self.gathered.refusal = body["refusal"]
-
-    def tool_message(self, content: Any) -> Message:
-        call_id = next(
-            (
-                self.body[key]
-                for key in ("tool_call_id", "toolCallId", "id")
-                if isinstance(self.body.get(key), str)
-            ),
-            None,
-        )
-        message: Message = {"role": "tool", "content": parts.tool_result_content(content)}
-        if call_id:
-            message["tool_call_id"] = call_id
-        return {**message, **self._extras(("id",))}
-
-    def messages(self) -> list[Message]:
-        if (
-            self.gathered.content
-            or self.gathered.tool_calls
-            or self.gathered.refusal
-            or not self.done
-        ):
-            self._close(keep_empty=not self.done)
-        return self.done
-
-    def _close(self, *, keep_empty: bool = False) -> None:
-        gathered, self.gathered = self.gathered, Gathered()
-        if not (keep_empty or gathered.content or gathered.tool_calls or gathered.refusal):
-            return
-        content = parts.collapse(gathered.content)
-        if content is None and self.body.get("content") == "" and not gathered.tool_calls:
-            content = ""
-        message: Message = {"role": self.role, "content": content}
-        if gathered.tool_calls:
-            message["tool_calls"] = gathered.tool_calls
-        if gathered.refusal:
-            message["refusal"] = gathered.refusal
-        self.done.append({**message, **self._extras()})
-
-    def _extras(self, also_read: tuple[str, ...] = ()) -> dict[str, Any]:
-        return {
-            key: value
-            for key, value in self.body.items()
-            if key not in _READ_KEYS and key not in also_read and value not in (None, [], {})
-        }

@@ -12,7 +12,9 @@ from typing import Any
 
 from otel_braintrust.translation.decoding import decode, is_placeholder
 from otel_braintrust.translation.gathered import Gathered
-from otel_braintrust.translation.messages import Message, is_message, to_messages, with_call_ids
+from otel_braintrust.translation.message_building import Message
+from otel_braintrust.translation.message_shapes import is_message
+from otel_braintrust.translation.messages import to_messages, with_call_ids
 from otel_braintrust.translation.parameters import parameters_of
 from otel_braintrust.translation.parts import collapse, gather
 from otel_braintrust.translation.roles import role_of

@@ -9,7 +9,7 @@ from typing import Any
 from otel_braintrust.translation import usage
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import decode, is_placeholder
-from otel_braintrust.translation.messages import is_message
+from otel_braintrust.translation.message_shapes import is_message
 from otel_braintrust.translation.model_requests import MODEL_KEYS, are_said_by_someone, text_of
 from otel_braintrust.translation.roles import finish_reason_of, role_of
 

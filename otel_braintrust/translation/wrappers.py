@@ -14,7 +14,8 @@ from typing import Any
 
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import decode_container
-from otel_braintrust.translation.messages import is_message, to_messages
+from otel_braintrust.translation.message_shapes import is_message
+from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.roles import role_of
 
 # Wrappers known by the keys that they always have, and the key whose value is meant.
