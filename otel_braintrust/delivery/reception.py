@@ -27,9 +27,8 @@ class Reception:
         self._closed_until = 0.0
         self._doubted_until = 0.0
         self._closed_reason = ""
-        # True while the server fails, and until it has taken anything: then one goes ahead.
         self.is_failing = False
-        self.is_proven = False
+        self._is_proven = False
         self.resume_at = 0.0
 
     def has(self, key: str) -> bool:
@@ -57,15 +56,15 @@ class Reception:
             self._known.popitem(last=False)
         self._doubted_until = 0.0
         self._backoff.note_progress()
-        was_failing = self.is_failing or not self.is_proven
-        self.is_failing, self.is_proven = False, True
+        was_alone = self.goes_ahead_alone
+        self.is_failing, self._is_proven = False, True
         self.resume_at = 0.0
-        return was_failing
+        return was_alone
 
     @property
     def goes_ahead_alone(self) -> bool:
-        """Whether one attachment at a time is tried."""
-        return self.is_failing or not self.is_proven
+        """Whether one attachment at a time is tried: the server fails, or took none so far."""
+        return self.is_failing or not self._is_proven
 
     def note_failure(self, error: ApiError) -> None:
         """Plan the next attempt after a failure that time may heal."""

@@ -249,12 +249,12 @@ class Uploads:
 
     def _note_arrival(self, enclosure: Enclosure) -> None:
         with self._changed:
-            was_failing = self._reception.note_arrival(enclosure.key)
-            if was_failing:
+            was_alone = self._reception.note_arrival(enclosure.key)
+            if was_alone:
                 self._room.forget_failures()
         self._shelf.leave([enclosure])
         self.book.settle([enclosure], "uploaded")
-        if was_failing:
+        if was_alone:
             self._troubles.are_over("attachments outage", "uploads of attachments work again")
             self._ensure_threads()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_what_an_outage_leaves_at_shutdown_is_uploaded_by_the_next_process(
     second = configured(spool_dir=str(tmp_path), spool_mode=mode, app_url=url, api_url=url)
     assert second.flush(20.0).ok
     assert wait_until(lambda: on_disk(tmp_path) == 0)
-    assert len(server.rows) == 3
+    assert wait_until(lambda: len(server.rows) == 3)
     assert sorted(server.files.values()) == sorted([b"a" * 5000, b"b", b"from a file"])
     assert {each.key for each in written} <= set(server.files)
     assert {report["upload_status"] for report in server.reports.values()} == {"done"}
@@ -83,7 +84,7 @@ def test_a_process_that_sends_anothers_rows_uploads_their_attachments(
     server.always = None
     assert wait_until(lambda: len(server.files) == 1, 30.0)
     assert wait_until(lambda: on_disk(tmp_path) == 0)
-    assert len(server.rows) == 2
+    assert wait_until(lambda: len(server.rows) == 2)
     assert running.ledger.attachments.uploaded == 0  # it counts its own
 
 
@@ -94,6 +95,7 @@ def test_uploads_that_fail_for_long_wait_on_disk_and_go_when_the_server_works_ag
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("otel_braintrust.delivery.uploads.SPOOL_AFTER_S", 0.1)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     server.file_always = Answer(503)
     processor = configured(spool_dir=str(tmp_path))
     files = [log_file(bytes([number]) * 100) for number in range(5)]
@@ -155,7 +157,8 @@ def test_a_killed_process_loses_no_attachment_that_was_written_first(
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     server.file_always = Answer(manner="hang")
-    done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    quick = {**os.environ, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    done = subprocess.run([sys.executable, "-c", script], env=quick, timeout=60, check=False)
     assert done.returncode == -9
     assert on_disk(tmp_path) == 1
     server.file_always = None
