@@ -238,3 +238,4 @@ def _join_logs(
     join = LogJoin(BraintrustLogRecordProcessor(processor), getattr(provider, "resource", None))
     if not join.attach(logger_provider, make=make):
         processor.start_hook = join.on_span_start
+        processor.pause_hook = join.attach

@@ -13,8 +13,12 @@ from opentelemetry.sdk.trace import Span
 
 from otel_braintrust.exporter import BraintrustSpanExporter, living_assemblers
 from otel_braintrust.processor import BraintrustSpanProcessor
+from otel_braintrust.sizes import attribute_values
 
 logger = logging.getLogger("otel_braintrust")
+
+# One of these is on every span of a model call, from its start: the conventions demand it.
+MODEL_CALL_KEYS = frozenset({"gen_ai.operation.name", "gen_ai.system", "gen_ai.provider.name"})
 
 
 class BraintrustLogRecordProcessor(LogRecordProcessor):
@@ -63,7 +67,7 @@ class LogJoin:
 
     Only one LoggerProvider can be set for a process, and an application that sets its own after us
     would lose its logs. So one is made at once only where the TracerProvider was missing, too; else
-    the join waits for the application's own, and makes one when the first ``gen_ai.*`` span starts.
+    the join waits for the application's own, and makes one when the first model call starts.
 
     Args:
         log_processor: What to add.
@@ -92,9 +96,11 @@ class LogJoin:
         return True
 
     def on_span_start(self, span: Span) -> bool:
-        """Try again as a span starts; True when there is nothing more to do."""
-        is_model_call = any(key.startswith("gen_ai.") for key in span.attributes or ())
-        return self.attach(make=is_model_call) or is_model_call
+        """Try again as a model call starts; True when there is nothing more to do."""
+        if attribute_values(span).keys().isdisjoint(MODEL_CALL_KEYS):
+            return False
+        self.attach(make=True)
+        return True
 
 
 def _set_event_logger_provider(provider: LoggerProvider) -> None:

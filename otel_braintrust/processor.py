@@ -104,8 +104,10 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             spans=spans,
             **options,
         )
-        # Called with each span that starts until it returns True; configure() sets it.
+        # Called with each span that starts, and now and then, until one of them returns True;
+        # configure() sets them.
         self.start_hook: Callable[[Span], bool] | None = None
+        self.pause_hook: Callable[[], bool] | None = None
         undelivered = Undelivered()
         self._exporter.book.on_settled = undelivered.note_settled
         self._followers: Followers | None = None
@@ -129,7 +131,7 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             places=2 * self._exporter.queue_size,
             has_thread=self.is_active and not self.settings.sync_flush,
             pause_s=pause_ms / 1000,
-            after=desk.hand_over,
+            after=self._after_reading,
         )
         super().__init__(intake, desk, undelivered)
         if self._exporter.courier is not None:
@@ -211,7 +213,7 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             if self._live is not None:
                 self._live.note_start(span)
             if self.start_hook is not None and self.start_hook(span):
-                self.start_hook = None
+                self.start_hook = self.pause_hook = None
         except Exception as error:  # noqa: BLE001  (nothing may reach the application)
             self._desk.tell_internal(error)
 
@@ -225,6 +227,14 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             if self._is_serverless or is_ending():
                 self._hasten(span)
         except Exception as error:  # noqa: BLE001
+            self._desk.tell_internal(error)
+
+    def _after_reading(self, is_due: bool) -> None:
+        try:
+            self._desk.hand_over(is_due)
+            if self.pause_hook is not None and self.pause_hook():
+                self.start_hook = self.pause_hook = None
+        except Exception as error:  # noqa: BLE001  (the thread must go on reading)
             self._desk.tell_internal(error)
 
     def _hasten(self, span: ReadableSpan) -> None:

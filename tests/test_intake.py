@@ -186,3 +186,22 @@ def test_metrics_and_ledger_tell_of_spans_that_nobody_has_read(
         if metric.name == "otel.sdk.processor.span.queue.size"
     }
     assert sizes == {"otel.sdk.processor.span.queue.size": 5}
+
+
+def test_a_hook_that_fails_does_not_end_the_reading(
+    make: Make, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    processor = make()
+    asked = threading.Event()
+
+    def fail() -> bool:
+        asked.set()
+        raise RuntimeError
+
+    processor.pause_hook = fail
+    tracer = tracer_of(processor)
+    tracer.start_span("first").end()
+    assert asked.wait(20)
+    tracer.start_span("second").end()
+    assert wait_until(lambda: len(server.rows) == 2)
