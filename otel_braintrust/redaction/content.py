@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from otel_braintrust.redaction.fields import is_structure
+
 # Where a row is, and what it is to other rows.
 STRUCTURE = frozenset(
     (
@@ -73,7 +75,6 @@ WITHIN: Mapping[str, frozenset[str]] = {
 CONTEXT = frozenset(
     ("caller_functionname", "caller_filename", "caller_lineno", "span_origin", "local_root")
 )
-SPAN_ATTRIBUTES = frozenset(("name", "type", "purpose", "exec_counter", "log_level"))
 ORIGIN = frozenset(("object_type", "object_id", "id", "_xact_id", "created"))
 # A word, an id, a path, a version: nothing that anybody would say.
 _WORD = re.compile(r"[A-Za-z0-9_<][\w.:/@+#<>~\\-]{0,199}")
@@ -174,7 +175,7 @@ def _numbers(value: Any) -> dict[str, Any]:
 def _span_attributes(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {}
-    kept = _members(value, SPAN_ATTRIBUTES)
+    kept = {key: each for key, each in value.items() if is_structure(key, each)}
     # The name of a span is a part of its trace's structure, whatever its letters.
     return {**kept, **({"name": value["name"]} if isinstance(value.get("name"), str) else {})}
 

@@ -18,10 +18,24 @@ LEFT_OUT = NUMBERS | STRICT_FORMS
 TIMES = ("start", "end")
 # What the span is to Braintrust; its name, and whatever else stands there, may hold anything.
 SPAN_STRUCTURE = frozenset(("type", "purpose", "exec_counter", "log_level"))
+SPAN_WORDS = frozenset(
+    (
+        *("llm", "score", "scorer", "function", "eval", "task", "tool", "automation", "facet"),
+        *("preprocessor", "classifier", "review", "decision", "question", "log"),
+        *("trace", "debug", "info", "warn", "warning", "error", "fatal"),
+    )
+)
 
 
 class UnfitValueError(TypeError):
     """A mask gave a value that cannot stand where it came from."""
+
+
+def is_structure(name: str, value: Any) -> bool:
+    """Tell what the span is to Braintrust from what somebody wrote in its place."""
+    if name not in SPAN_STRUCTURE:
+        return False
+    return value in SPAN_WORDS if isinstance(value, str) else not isinstance(value, (dict, list))
 
 
 def require_fit(name: str, before: Any, value: Any) -> None:
@@ -42,7 +56,7 @@ def require_fit(name: str, before: Any, value: Any) -> None:
         is_fit = isinstance(value, Mapping) and all(map(_is_number, value.values()))
     elif name == TAGS:
         is_fit = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
-    elif name in ("name", "comment") and isinstance(before, str):
+    elif name in ("name", "comment", "filename") and isinstance(before, str):
         is_fit = isinstance(value, str)
     if not is_fit:
         raise UnfitValueError

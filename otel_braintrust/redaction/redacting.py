@@ -11,8 +11,8 @@ from otel_braintrust.redaction.content import STRUCTURE, without_content
 from otel_braintrust.redaction.fields import (
     LEFT_OUT,
     NUMBERS,
-    SPAN_STRUCTURE,
     failed,
+    is_structure,
     marker_of_failure,
     require_fit,
     require_json,
@@ -176,8 +176,8 @@ class Redaction:
         return passed
 
     def _pass_span(self, value: Mapping[str, Any], step: Step) -> dict[str, Any]:
-        kept = {key: each for key, each in value.items() if key in SPAN_STRUCTURE}
-        further = {key: each for key, each in value.items() if key not in SPAN_STRUCTURE}
+        kept = {key: each for key, each in value.items() if is_structure(key, each)}
+        further = {key: each for key, each in value.items() if key not in kept}
         if "name" in further:
             kept["name"] = self._try("name", further.pop("name"), step, [])
         if further:

@@ -137,6 +137,7 @@ def plant_everywhere(provider: TracerProvider, plant: Plant, *, every: int = 1) 
     tracer = provider.get_tracer("openinference.instrumentation.planted", "1")
     keys = [*DISPATCH.keys, *(f"{prefix}0.message.content" for prefix in DISPATCH.prefixes)]
     keys += [f"{prefix}{name}" for prefix in DISPATCH.prefixes for name in ("a", "0.b.c")]
+    keys += [f"braintrust.span_attributes.{name}" for name in ("name", "type", "purpose")]
     keys += ["my.own.attribute", "http.request.header.x_custom", "db.statement", "exception"]
     values = values_with(plant)
     for key in keys[::every]:
