@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from otel_braintrust.delivery.clerk import Clerk
@@ -95,7 +96,7 @@ class Intake:
             How many ends are still unread.
         """
         if not self._reading.acquire(timeout=timeout_s):
-            return sum(type(event) is not tuple for event in list(self._events))
+            return sum(type(event) is not tuple for event in self._events.copy())
         try:
             self._read(len(self._events))
         finally:
@@ -107,14 +108,22 @@ class Intake:
             return
         self._is_reading = True
         try:
-            events = self._events
             while count > 0:
-                some = [events.popleft() for _ in range(min(count, READ_AT))]
-                count -= len(some)
+                some = self._some(min(count, READ_AT))
+                if not some:
+                    break
                 self._enter(some)
+                count -= len(some)
         finally:
             self._is_reading = False
             self._look_at = READ_AT if self._has_thread else 1
+
+    def _some(self, most: int) -> list[Any]:
+        events: list[Any] = []
+        with suppress(IndexError):  # what was there may have been refused since
+            while len(events) < most:
+                events.append(self._events.popleft())
+        return events
 
     def stop(self) -> None:
         """Read what is there, and end the thread; what comes now is read as it comes."""
@@ -133,8 +142,8 @@ class Intake:
         elif count >= READ_AT_LAST:
             self._help(count)
         elif count >= READ_AT:
+            self._look_at = READ_AT_LAST  # before it wakes, for it is set back when it has read
             self._clerk.wake()
-            self._look_at = READ_AT_LAST
         else:
             self._look_at = READ_AT
 
