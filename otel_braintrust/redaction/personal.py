@@ -7,20 +7,22 @@ from collections.abc import Iterator
 
 from otel_braintrust.redaction.detectors import Detector, expression
 
-_LOCAL_PART = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!#$%&*+/=?^_{|}~-"
-_DOMAIN = re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5}")
+_SIGNS = frozenset(".!#$%&*+/=?^_{|}~-")
+_DOMAIN = re.compile(r"@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[^\W\d_]{2,24}")
 _MAX_LOCAL_CHARS = 64
 _CREDENTIALS = re.compile(r"[A-Za-z]://[^\s/@]{0,60}:\Z")
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
     for match in _DOMAIN.finditer(text):
-        before = text[max(0, match.start() - _MAX_LOCAL_CHARS) : match.start()]
-        local_chars = len(before) - len(before.rstrip(_LOCAL_PART))
+        start = match.start()
+        least = max(0, start - _MAX_LOCAL_CHARS)
+        while start > least and (text[start - 1].isalnum() or text[start - 1] in _SIGNS):
+            start -= 1
         # What stands before an @ in `scheme://user:password@host` is no mailbox.
-        is_mailbox = _CREDENTIALS.search(before[: len(before) - local_chars]) is None
-        if local_chars and is_mailbox:
-            yield match.start() - local_chars, match.end()
+        is_mailbox = _CREDENTIALS.search(text[least:start]) is None
+        if start < match.start() and is_mailbox:
+            yield start, match.end()
 
 
 def _passes_luhn(match: re.Match[str]) -> bool:
@@ -38,7 +40,9 @@ def _passes_mod_97(match: re.Match[str]) -> bool:
 
 
 def _is_address(match: re.Match[str]) -> bool:
-    return all(int(part) <= 255 for part in match[0].split("."))
+    """Tell an address from a version; one of the machine itself names nobody."""
+    parts = [int(part) for part in match[0].split(".")]
+    return max(parts) <= 255 and parts[0] not in (0, 127)
 
 
 PERSONAL: tuple[Detector, ...] = (

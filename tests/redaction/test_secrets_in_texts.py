@@ -89,7 +89,13 @@ def test_what_names_a_person_is_found_when_it_is_asked_for(name: str, before: st
 
 
 def test_numbers_that_fail_their_check_are_no_cards_accounts_or_addresses() -> None:
-    for text in ("4111 1111 1111 1112", "DE89370400440532013001", "300.1.2.3", "version 1.2.3"):
+    for text in (
+        "4111 1111 1111 1112",
+        "DE89370400440532013001",
+        "300.1.2.3",
+        "127.0.0.1",
+        "a@3.11",
+    ):
         assert masked(ALL, text) == text
 
 
