@@ -296,7 +296,7 @@ def test_no_shape_of_an_object_makes_masking_slow() -> None:
     long = {"tokens": ["sk-"] * 20_000, "names": [{"name": "password", "value": 1}] * 2000}
     started = time.process_time()
     masked(ALL, {"password": "a", "key": Plant()("openai"), "b": broad, "d": deep, "l": long})
-    assert time.process_time() - started < 5.0
+    assert time.process_time() - started < 10.0
 
 
 @pytest.mark.parametrize("text", ADVERSARIAL, ids=lambda text: text[:16])
@@ -304,4 +304,4 @@ def test_no_text_makes_masking_slow(text: str) -> None:
     started = time.process_time()
     masked(ALL, {"text": text})
     # 200 kB, of which a quadratic search would take minutes; a loaded machine gets its share, too.
-    assert time.process_time() - started < 5.0
+    assert time.process_time() - started < 10.0
