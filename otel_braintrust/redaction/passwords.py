@@ -84,12 +84,12 @@ def looks_random(value: str) -> bool:
 
 # Options of commands (`--password hunter2`, `curl -u user:hunter2`) and elements of XML.
 _OPTION = re.compile(
-    rf"(?i)--[a-z-]{{0,30}}(?:{_NAMES}|token)[ \t]{{1,4}}([^\s\"'\[-][^\s\"']{{2,}})"
+    rf"(?i)(?<![\w-])--[a-z-]{{0,30}}(?:{_NAMES}|token)[ \t]{{1,4}}([^\s\"'\[-][^\s\"']{{2,}})"
 )
 _USER_OPTION = re.compile(
-    r"(?:-u|--user)[ \t=]{1,4}[\"']?[^\s:\"']{1,128}:([^\s\"'\[][^\s\"']{0,512})"
+    r"(?<![\w-])(?:-u|--user)[ \t=]{1,4}[\"']?[^\s:\"']{1,128}:([^\s\"'\[][^\s\"']*)"
 )
-_ELEMENT = re.compile(rf"(?i)<[\w:-]{{0,30}}(?:{_NAMES})>([^<\[][^<]{{0,2000}})")
+_ELEMENT = re.compile(rf"(?i)<[\w:-]{{0,30}}(?:{_NAMES})>([^<\[][^<]*)")
 
 
 def _is_secret(match: re.Match[str]) -> bool:
