@@ -46,14 +46,33 @@ def messages(
 
 
 def _with_reasons(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the reason of an answer that says nothing else to the answer before it."""
+    """Give what is no answer of its own to the answer before it: a reason, or one more call.
+
+    LiteLLM numbers the calls of one message as if each were an answer.
+    """
     found = members[:1]
     for fields in members[1:]:
         if fields.keys() == {"finish_reason"}:
             found[-1] = {**fields, **found[-1]}
+        elif fields.keys() == _ONE_CALL and found[-1].keys() >= _ONE_CALL:
+            found[-1] = {**found[-1], **_further_call(found[-1], fields)}
         else:
             found.append(fields)
     return found
+
+
+_ONE_CALL = {"function_call.name", "function_call.arguments"}
+
+
+def _further_call(answer: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an answer's calls with one more."""
+    taken = {name.split(".")[1] for name in answer if name.startswith("tool_calls.")}
+    calls = [call] if taken else [answer, call]
+    return {
+        f"tool_calls.{place}.{name}": fields[f"function_call.{name}"]
+        for place, fields in enumerate(calls, start=len(taken))
+        for name in ("name", "arguments")
+    }
 
 
 def _with_thoughts(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
