@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_braintrust.accounts import Counts, FlushResult, Ledger, Ticket
-from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.courier import Courier
-from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
-from otel_braintrust.delivery.parcels import Parcel, seal
+from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.delivery.uploads import Uploads
-from otel_braintrust.enclosing import Encloser, may_hold_files
+from otel_braintrust.enclosing import Encloser
 from otel_braintrust.equipment import new_courier, new_redaction
+from otel_braintrust.forks import after_fork
 from otel_braintrust.metering import Meters
 from otel_braintrust.notices import Notices
+from otel_braintrust.otel_variables import queue_size_from_environment
+from otel_braintrust.sealing import Completion, Sealer
 from otel_braintrust.settings import KEY_SOURCES, Settings
 from otel_braintrust.sizes import span_bytes
-from otel_braintrust.traces import AssembledSpan, TraceAssembler
-from otel_braintrust.traces.beginnings import begun
+from otel_braintrust.traces import TraceAssembler
 from otel_braintrust.traces.kin import Hold
 from otel_braintrust.translation.conventions.rules import Convention
 
 logger = logging.getLogger("otel_braintrust")
 
-DEFAULT_QUEUE_SIZE = 10_000
 # One span alone comes from a SimpleSpanProcessor, whose caller is the application itself.
 WAIT_FOR_ONE_SPAN_S = 1.0
 WAIT_FOR_MANY_SPANS_S = 3.0
-MAX_KEPT_PARENTS = 1000
-
-
-class Completion(Protocol):
-    """What must hear of the rows of spans that ended, where open spans have rows."""
-
-    def complete(self, row: dict[str, Any], place: Destination) -> None:
-        """Make a row complete the one that is there, if one is."""
-
-    def withdraw(self, span_id: int) -> None:
-        """Take a row away whose span has none in the end."""
 
 
 class BraintrustSpanExporter(SpanExporter):
@@ -103,31 +90,25 @@ class BraintrustSpanExporter(SpanExporter):
             org_name=org_name,
             **options,
         )
-        self._destination = self.settings.destination
-        self._environment = self.settings.environment
         self._book = Ledger()
         self._troubles = Troubles()
         self._notices = Notices(
             self.settings.on_drop, self.settings.on_error, troubles=self._troubles
         )
         self._book.on_loss = self._notices.note_loss
-        # Everything passes it before it is encoded, and so before disk and network.
-        self._redact = new_redaction(self.settings, self._troubles)
-        self._parents: dict[str, Destination | None] = {}
+        redact = new_redaction(self.settings, self._troubles)
+        self._sealer = Sealer(
+            self.settings, conventions, ledger=self._book, troubles=self._troubles, redact=redact
+        )
         self._answers = True
         self._lost_told = 0
-        self._conventions = tuple(conventions)
-        self.assembler = self._new_assembler()
         self.queue_size = self.settings.queue_size or queue_size_from_environment()
         self.meters: Meters | None = None
         if self.settings.meter_provider is not None:
             server_url = self.settings.api_url or self.settings.app_url
             self.meters = Meters(self.settings.meter_provider, self._book, server_url)
-        # Shows spans while they are open; a processor with the option ``live`` sets it.
-        self.live: Completion | None = None
         self.courier: Courier | None = None
         self._uploads: Uploads | None = None
-        self._encloser: Encloser | None = None
         if self.settings.api_key:
             self.courier = self._new_courier(self.settings.api_key)
             self._uploads = self.courier.uploads
@@ -135,7 +116,7 @@ class BraintrustSpanExporter(SpanExporter):
             logger.warning("no Braintrust API key, so no span is sent; set %s", KEY_SOURCES)
         if self._uploads is not None:
             converts = self.settings.convert_attachments
-            self._encloser = Encloser(self._uploads, converts=converts, redact=self._redact)
+            self._sealer.encloser = Encloser(self._uploads, converts=converts, redact=redact)
         after_fork(self._renew_after_fork)
         _living.add(self)
 
@@ -146,6 +127,26 @@ class BraintrustSpanExporter(SpanExporter):
         if self._uploads is None:
             return counts
         return replace(counts, attachments=self._uploads.counts)
+
+    @property
+    def assembler(self) -> TraceAssembler:
+        """Where spans meet what others know of them."""
+        return self._sealer.assembler
+
+    @property
+    def live(self) -> Completion | None:
+        """Shows spans while they are open; a processor with the option ``live`` sets it."""
+        return self._sealer.live
+
+    @live.setter
+    def live(self, live: Completion | None) -> None:
+        self._sealer.live = live
+
+    def beginning(
+        self, span: Any, hold: Hold, *, max_input_bytes: int
+    ) -> tuple[dict[str, Any] | None, Destination]:
+        """What is known of an open span; see :meth:`otel_braintrust.sealing.Sealer.beginning`."""
+        return self._sealer.beginning(span, hold, max_input_bytes=max_input_bytes)
 
     @property
     def book(self) -> Ledger:
@@ -244,144 +245,17 @@ class BraintrustSpanExporter(SpanExporter):
             self.tell_queue_full(len(turned_away))
         return kept
 
-    def _new_assembler(self) -> TraceAssembler:
-        # A mask is shown JSON's own types, in a copy that it may change; the encoder needs neither.
-        return TraceAssembler(conventions=self._conventions, strict_rows=self._redact is not None)
-
     def _new_courier(self, api_key: str) -> Courier:
         return new_courier(
             self.settings,
             api_key,
             ledger=self._book,
-            seal=self._seal,
+            seal=self._sealer.seal,
             troubles=self._troubles,
             notices=self._notices,
             queue_size=self.queue_size,
             meters=self.meters,
         )
-
-    def _seal(self, tickets: Sequence[Ticket]) -> list[Parcel]:
-        """The rows of spans, encoded; spans without a row are settled here."""
-        parcels: list[Parcel] = []
-        for ticket, assembled in self._assembled(tickets):
-            if assembled.row is None:
-                self._leave_out(ticket)
-                continue
-            try:
-                attributes = assembled.span.attributes
-                files: Mapping[str, Attachment] = {}
-                if self._redact is not None and self._encloser is not None:
-                    # Masks are for texts: files in them are found first.
-                    files = self._encloser.find(assembled.row, attributes)
-                row = self._outgoing(assembled.row, ticket)
-                if row is None:
-                    self._leave_out(ticket)
-                    continue
-                place = self._destination_of(assembled.parent or ticket.route)
-                if self.live is not None:
-                    self.live.complete(row, place)
-                limit = self.settings.max_field_bytes
-                parcel = seal(ticket, row, place, max_field_bytes=limit)
-                if self._encloser is not None:
-                    if self._redact is None and may_hold_files(parcel.row):
-                        files = self._encloser.find(row, attributes)
-                        parcel = seal(ticket, row, place, max_field_bytes=limit)
-                    if len(parcel.row) >= limit:
-                        files = {**files, **self._encloser.keep_long_texts(row, limit)}
-                        parcel = seal(ticket, row, place, max_field_bytes=limit)
-                    parcel.enclosures = self._encloser.enclose(parcel.row, files)
-                parcels.append(parcel)
-                ticket.span = None  # its row is all that is needed of it from now on
-            except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
-                self._drop_unreadable(ticket, error)
-        return parcels
-
-    def _leave_out(self, ticket: Ticket) -> None:
-        self._book.settle([ticket], "filtered")
-        if self.live is not None:
-            self.live.withdraw(ticket.context.span_id)
-
-    def beginning(
-        self, span: Any, hold: Hold, *, max_input_bytes: int
-    ) -> tuple[dict[str, Any] | None, Destination]:
-        """What is known of an open span from its beginning, as it may go out, and where it goes.
-
-        Args:
-            span: A running span.
-            hold: Where it hangs.
-            max_input_bytes: Most bytes of its input; a larger one, and one with files in it, is
-                left to the row of the span's end.
-        """
-        assembled = self.assembler.begin(span, hold.parent)
-        place = self._destination_of(assembled.parent or hold.route)
-        if assembled.row is None:
-            return None, place
-        row = begun(assembled.row, assembled.span.attributes, max_input_bytes=max_input_bytes)
-        self._stamp_environment(row)
-        if hold.is_local_root and row.get("span_parents"):
-            row["context"] = {**(row.get("context") or {}), "local_root": True}
-        return (row if self._redact is None else self._redact(row)), place
-
-    def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
-        """A row as it may go out; None when nothing of it may."""
-        self._stamp_environment(row)
-        _mark_local_root(row, ticket)
-        return row if self._redact is None else self._redact(row)
-
-    def _assembled(self, tickets: Sequence[Ticket]) -> list[tuple[Ticket, AssembledSpan]]:
-        try:
-            assembled = self.assembler.assemble(_Yielding(ticket.span for ticket in tickets))
-        except Exception as error:  # noqa: BLE001
-            if len(tickets) == 1:
-                self._drop_unreadable(tickets[0], error)
-                return []
-            return [pair for ticket in tickets for pair in self._assembled([ticket])]
-        if len(assembled) == len(tickets):
-            return list(zip(tickets, assembled, strict=True))
-        by_id = {each.span.span_id: each for each in assembled}
-        pairs = ((t, by_id.get(format(t.context.span_id, "016x"))) for t in tickets)
-        return [(ticket, each) for ticket, each in pairs if each is not None]
-
-    def _drop_unreadable(self, ticket: Ticket, error: Exception) -> None:
-        self._book.settle([ticket], "dropped", "unreadable")
-        self._troubles.tell(
-            "unreadable",
-            logging.ERROR,
-            "span %s dropped, it could not be made into a row (%s); please report it",
-            format(ticket.context.span_id, "016x"),
-            type(error).__name__,
-        )
-
-    def _destination_of(self, parent: str | None) -> Destination:
-        if not parent:
-            return self._destination
-        if parent not in self._parents:
-            if len(self._parents) >= MAX_KEPT_PARENTS:
-                self._parents.clear()
-            self._parents[parent] = self._read_parent(parent)
-        return self._parents[parent] or self._destination
-
-    def _read_parent(self, parent: str) -> Destination | None:
-        try:
-            return parse_parent(parent, origin="a span's braintrust.parent")
-        except ParentError as error:
-            self._troubles.tell(
-                "parent",
-                logging.WARNING,
-                "%s; rows with it go to %s",
-                error,
-                self._destination,
-            )
-            return None
-
-    def _stamp_environment(self, row: dict[str, Any]) -> None:
-        if not self._environment:
-            return
-        context = dict(row.get("context") or {})
-        origin = context.get("span_origin")
-        origin = dict(origin) if isinstance(origin, Mapping) else {}
-        origin.setdefault("environment", self._environment)
-        row["context"] = {**context, "span_origin": origin}
 
     def _renew_after_fork(self) -> None:
         self._book.reset_after_fork()
@@ -389,35 +263,8 @@ class BraintrustSpanExporter(SpanExporter):
         self._troubles.reset_after_fork()
         if self.courier is not None:
             self.courier.renew_after_fork()
-        # Another thread may have held the old one's locks.
-        self.assembler = self._new_assembler()
+        self._sealer.reset_after_fork()
         self._lost_told = 0
-        if self._encloser is not None:
-            self._encloser.reset_after_fork()
-
-
-def _mark_local_root(row: dict[str, Any], ticket: Ticket) -> None:
-    """Mark the outermost row of this process where a row of another process is above it."""
-    if ticket.is_local_root and row.get("span_parents"):
-        row["context"] = {**(row.get("context") or {}), "local_root": True}
-
-
-# About half a millisecond of translating.
-SPANS_BETWEEN_YIELDS = 16
-
-
-class _Yielding(list[ReadableSpan]):
-    """Spans that let other threads run now and then.
-
-    Translating is all computation; without this the interpreter lets it run for 5 ms at a time,
-    and an application thread that ends a span meanwhile waits as long.
-    """
-
-    def __iter__(self) -> Iterator[ReadableSpan]:
-        for number, span in enumerate(super().__iter__()):
-            if number % SPANS_BETWEEN_YIELDS == 0:
-                time.sleep(0)
-            yield span
 
 
 _living: weakref.WeakSet[BraintrustSpanExporter] = weakref.WeakSet()
@@ -426,40 +273,3 @@ _living: weakref.WeakSet[BraintrustSpanExporter] = weakref.WeakSet()
 def living_assemblers() -> list[TraceAssembler]:
     """The assemblers of all exporters of this process that send."""
     return [exporter.assembler for exporter in list(_living) if exporter.courier is not None]
-
-
-def queue_size_from_environment() -> int:
-    """``OTEL_BSP_MAX_QUEUE_SIZE`` when it is a positive number, else the default."""
-    return positive_int_from_environment("OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE)
-
-
-def positive_int_from_environment(variable: str, default: int) -> int:
-    """A variable of OpenTelemetry's; the default when it is absent or no positive number."""
-    try:
-        number = int(os.environ.get(variable, default))
-    except ValueError:
-        return default
-    return number if number > 0 else default
-
-
-def before_fork(method: Callable[[], None]) -> None:
-    """Call a bound method before the process forks, as long as its object lives."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_as_long_as_it_lives(method))
-
-
-def after_fork(method: Callable[[], None]) -> None:
-    """Call a bound method in every forked child, as long as its object lives."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_as_long_as_it_lives(method))
-
-
-def _as_long_as_it_lives(method: Callable[[], None]) -> Callable[[], None]:
-    reference = weakref.WeakMethod(method)
-
-    def call() -> None:
-        bound = reference()
-        if bound is not None:
-            bound()
-
-    return call

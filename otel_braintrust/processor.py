@@ -18,15 +18,12 @@ from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.desk import Desk
 from otel_braintrust.endings import hear_of_end, is_ending, time_to_leave_s
 from otel_braintrust.equipment import new_followers
-from otel_braintrust.exporter import (
-    BraintrustSpanExporter,
-    after_fork,
-    before_fork,
-    positive_int_from_environment,
-)
+from otel_braintrust.exporter import BraintrustSpanExporter
+from otel_braintrust.forks import after_fork, before_fork
 from otel_braintrust.inquiries import Inquiries
 from otel_braintrust.intake import Intake
 from otel_braintrust.living import note_processor
+from otel_braintrust.otel_variables import positive_int_from_environment
 from otel_braintrust.serverless import is_local_root, platform_of
 from otel_braintrust.settings import Settings
 from otel_braintrust.traces import TraceAssembler

@@ -1,0 +1,234 @@
+"""Spans that ended become rows that may go out: translated, masked, addressed, encoded."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_braintrust.accounts import Ledger, Ticket
+from otel_braintrust.attachments import Attachment
+from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
+from otel_braintrust.delivery.parcels import Parcel, seal
+from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.enclosing import Encloser, may_hold_files
+from otel_braintrust.settings import Settings
+from otel_braintrust.traces import AssembledSpan, TraceAssembler
+from otel_braintrust.traces.beginnings import begun
+from otel_braintrust.traces.kin import Hold
+from otel_braintrust.translation.conventions.rules import Convention
+
+MAX_KEPT_PARENTS = 1000
+
+
+class Completion(Protocol):
+    """What must hear of the rows of spans that ended, where open spans have rows."""
+
+    def complete(self, row: dict[str, Any], place: Destination) -> None:
+        """Make a row complete the one that is there, if one is."""
+
+    def withdraw(self, span_id: int) -> None:
+        """Take a row away whose span has none in the end."""
+
+
+class Sealer:
+    """Makes rows of spans.
+
+    Args:
+        settings: The options.
+        conventions: The user's own.
+        ledger: Where spans without a row are settled.
+        troubles: Where trouble is told.
+        redact: Masks a row, before it is encoded and so before disk and network; None in return:
+            nothing of it may go out.
+
+    Attributes:
+        assembler: Where spans meet what others know of them.
+        encloser: Finds files in rows; None: nowhere to upload them.
+        live: Hears of rows of spans that were shown while they were open.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        conventions: Sequence[Convention],
+        *,
+        ledger: Ledger,
+        troubles: Troubles,
+        redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None,
+    ) -> None:
+        self._destination = settings.destination
+        self._environment = settings.environment
+        self._max_field_bytes = settings.max_field_bytes
+        self._conventions = tuple(conventions)
+        self._ledger = ledger
+        self._troubles = troubles
+        self._redact = redact
+        self._parents: dict[str, Destination | None] = {}
+        self.encloser: Encloser | None = None
+        self.live: Completion | None = None
+        self.assembler = self._new_assembler()
+
+    def reset_after_fork(self) -> None:
+        """Begin anew in a forked child: another thread may have held the old one's locks."""
+        self.assembler = self._new_assembler()
+        if self.encloser is not None:
+            self.encloser.reset_after_fork()
+
+    def _new_assembler(self) -> TraceAssembler:
+        # A mask is shown JSON's own types, in a copy that it may change; the encoder needs neither.
+        return TraceAssembler(conventions=self._conventions, strict_rows=self._redact is not None)
+
+    def seal(self, tickets: Sequence[Ticket]) -> list[Parcel]:
+        """The rows of spans, encoded; spans without a row are settled here.
+
+        Args:
+            tickets: The spans.
+        """
+        parcels: list[Parcel] = []
+        for ticket, assembled in self._assembled(tickets):
+            if assembled.row is None:
+                self._leave_out(ticket)
+                continue
+            try:
+                attributes = assembled.span.attributes
+                files: Mapping[str, Attachment] = {}
+                if self._redact is not None and self.encloser is not None:
+                    # Masks are for texts: files in them are found first.
+                    files = self.encloser.find(assembled.row, attributes)
+                row = self._outgoing(assembled.row, ticket)
+                if row is None:
+                    self._leave_out(ticket)
+                    continue
+                place = self._destination_of(assembled.parent or ticket.route)
+                if self.live is not None:
+                    self.live.complete(row, place)
+                limit = self._max_field_bytes
+                parcel = seal(ticket, row, place, max_field_bytes=limit)
+                if self.encloser is not None:
+                    if self._redact is None and may_hold_files(parcel.row):
+                        files = self.encloser.find(row, attributes)
+                        parcel = seal(ticket, row, place, max_field_bytes=limit)
+                    if len(parcel.row) >= limit:
+                        files = {**files, **self.encloser.keep_long_texts(row, limit)}
+                        parcel = seal(ticket, row, place, max_field_bytes=limit)
+                    parcel.enclosures = self.encloser.enclose(parcel.row, files)
+                parcels.append(parcel)
+                ticket.span = None  # its row is all that is needed of it from now on
+            except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
+                self._drop_unreadable(ticket, error)
+        return parcels
+
+    def _leave_out(self, ticket: Ticket) -> None:
+        self._ledger.settle([ticket], "filtered")
+        if self.live is not None:
+            self.live.withdraw(ticket.context.span_id)
+
+    def beginning(
+        self, span: Any, hold: Hold, *, max_input_bytes: int
+    ) -> tuple[dict[str, Any] | None, Destination]:
+        """What is known of an open span from its beginning, as it may go out, and where it goes.
+
+        Args:
+            span: A running span.
+            hold: Where it hangs.
+            max_input_bytes: Most bytes of its input; a larger one, and one with files in it, is
+                left to the row of the span's end.
+        """
+        assembled = self.assembler.begin(span, hold.parent)
+        place = self._destination_of(assembled.parent or hold.route)
+        if assembled.row is None:
+            return None, place
+        row = begun(assembled.row, assembled.span.attributes, max_input_bytes=max_input_bytes)
+        self._stamp_environment(row)
+        if hold.is_local_root and row.get("span_parents"):
+            row["context"] = {**(row.get("context") or {}), "local_root": True}
+        return (row if self._redact is None else self._redact(row)), place
+
+    def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
+        """A row as it may go out; None when nothing of it may."""
+        self._stamp_environment(row)
+        _mark_local_root(row, ticket)
+        return row if self._redact is None else self._redact(row)
+
+    def _assembled(self, tickets: Sequence[Ticket]) -> list[tuple[Ticket, AssembledSpan]]:
+        try:
+            assembled = self.assembler.assemble(_Yielding(ticket.span for ticket in tickets))
+        except Exception as error:  # noqa: BLE001
+            if len(tickets) == 1:
+                self._drop_unreadable(tickets[0], error)
+                return []
+            return [pair for ticket in tickets for pair in self._assembled([ticket])]
+        if len(assembled) == len(tickets):
+            return list(zip(tickets, assembled, strict=True))
+        by_id = {each.span.span_id: each for each in assembled}
+        pairs = ((t, by_id.get(format(t.context.span_id, "016x"))) for t in tickets)
+        return [(ticket, each) for ticket, each in pairs if each is not None]
+
+    def _drop_unreadable(self, ticket: Ticket, error: Exception) -> None:
+        self._ledger.settle([ticket], "dropped", "unreadable")
+        self._troubles.tell(
+            "unreadable",
+            logging.ERROR,
+            "span %s dropped, it could not be made into a row (%s); please report it",
+            format(ticket.context.span_id, "016x"),
+            type(error).__name__,
+        )
+
+    def _destination_of(self, parent: str | None) -> Destination:
+        if not parent:
+            return self._destination
+        if parent not in self._parents:
+            if len(self._parents) >= MAX_KEPT_PARENTS:
+                self._parents.clear()
+            self._parents[parent] = self._read_parent(parent)
+        return self._parents[parent] or self._destination
+
+    def _read_parent(self, parent: str) -> Destination | None:
+        try:
+            return parse_parent(parent, origin="a span's braintrust.parent")
+        except ParentError as error:
+            self._troubles.tell(
+                "parent",
+                logging.WARNING,
+                "%s; rows with it go to %s",
+                error,
+                self._destination,
+            )
+            return None
+
+    def _stamp_environment(self, row: dict[str, Any]) -> None:
+        if not self._environment:
+            return
+        context = dict(row.get("context") or {})
+        origin = context.get("span_origin")
+        origin = dict(origin) if isinstance(origin, Mapping) else {}
+        origin.setdefault("environment", self._environment)
+        row["context"] = {**context, "span_origin": origin}
+
+
+def _mark_local_root(row: dict[str, Any], ticket: Ticket) -> None:
+    """Mark the outermost row of this process where a row of another process is above it."""
+    if ticket.is_local_root and row.get("span_parents"):
+        row["context"] = {**(row.get("context") or {}), "local_root": True}
+
+
+# About half a millisecond of translating.
+SPANS_BETWEEN_YIELDS = 16
+
+
+class _Yielding(list[ReadableSpan]):
+    """Spans that let other threads run now and then.
+
+    Translating is all computation; without this the interpreter lets it run for 5 ms at a time,
+    and an application thread that ends a span meanwhile waits as long.
+    """
+
+    def __iter__(self) -> Iterator[ReadableSpan]:
+        for number, span in enumerate(super().__iter__()):
+            if number % SPANS_BETWEEN_YIELDS == 0:
+                time.sleep(0)
+            yield span
