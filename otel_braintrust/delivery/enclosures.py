@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from otel_braintrust.attachment_counts import AttachmentCounts
@@ -44,8 +44,6 @@ class EnclosureBook:
     """Counts enclosures from the row that they belong to, to their end."""
 
     def __init__(self) -> None:
-        # Called with a reason and a number when some are lost; never while the lock is held.
-        self.on_loss: Callable[[str, int], object] | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -72,7 +70,7 @@ class EnclosureBook:
             self.pending_bytes += attachment.held_bytes
             return enclosure
 
-    def settle(self, enclosures: Iterable[Enclosure], column: str, reason: str = "") -> int:
+    def settle(self, enclosures: Iterable[Enclosure], column: str, reason: str = "") -> None:
         """Put enclosures into their column; only one that lies on disk moves on from there.
 
         Args:
@@ -80,24 +78,19 @@ class EnclosureBook:
             column: ``uploaded``, ``spooled`` or ``lost``.
             reason: For ``lost``, one of
                 :data:`otel_braintrust.attachment_counts.ATTACHMENT_LOSS_REASONS`.
-
-        Returns:
-            How many were settled now.
         """
         with self.changed:
-            count = sum(self._enter(each, column, reason) for each in enclosures)
+            for enclosure in enclosures:
+                self._enter(enclosure, column, reason)
             self.changed.notify_all()
-        if count and column == "lost" and self.on_loss is not None:
-            self.on_loss(reason, count)
-        return count
 
-    def _enter(self, enclosure: Enclosure, column: str, reason: str) -> int:
+    def _enter(self, enclosure: Enclosure, column: str, reason: str) -> None:
         previous = enclosure.column
         if previous is not None and (previous != "spooled" or column == "spooled"):
-            return 0
+            return
         enclosure.column = column
         if not enclosure.sequence:
-            return 0
+            return
         if previous is None:
             self._pending.pop(enclosure.sequence, None)
             self.pending_bytes -= enclosure.attachment.held_bytes
@@ -107,7 +100,6 @@ class EnclosureBook:
         self._spooled += column == "spooled"
         if column == "lost":
             self._lost[reason] += 1
-        return 1
 
     def on_disk(self, attachment: Attachment, *, is_own: bool) -> Enclosure:
         """The enclosure of an attachment that is read back from disk.
