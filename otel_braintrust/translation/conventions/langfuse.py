@@ -54,16 +54,16 @@ def _content(side: str, *, trace: bool = False) -> rules.Rule:
         shown = decode(value)
         if side == "input" and isinstance(shown, list):
             shown = _without_tools(reading, key, shown)
-        form = "framework" if _is_call(shown) else "payload"
+        form = "payload" if _is_positional(shown) else "framework"
         reading.offer(side, Candidate(DELIBERATE, form, shown, {key: value}, order=order))
         return True
 
     return read
 
 
-def _is_call(shown: Any) -> bool:
-    """Tell whether `observe` recorded a function's arguments, each by its name."""
-    return isinstance(shown, Mapping) and shown.keys() == {"args", "kwargs"} and not shown["args"]
+def _is_positional(shown: Any) -> bool:
+    """Tell whether `observe` recorded a function's arguments, some of them without a name."""
+    return isinstance(shown, Mapping) and shown.keys() == {"args", "kwargs"} and bool(shown["args"])
 
 
 def _without_tools(reading: Reading, key: str, listed: list[Any]) -> list[Any]:
