@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
-from itertools import accumulate, islice
 from typing import Any
 
 import orjson
@@ -30,7 +28,8 @@ from otel_braintrust.redaction.passwords import (
     looks_random,
 )
 from otel_braintrust.redaction.personal import PERSONAL
-from otel_braintrust.redaction.texts import mask_text, may_be_wrapped, merged, spans
+from otel_braintrust.redaction.pieces import joined_up, marker_of_chain
+from otel_braintrust.redaction.texts import mask_text, may_be_wrapped
 
 DETECTORS: Mapping[str, tuple[Detector, ...]] = {
     "keys": KEYS,
@@ -44,9 +43,6 @@ LEAST_WRAPPED_CHARS = 12
 LEAST_DIGITS = 4
 # JSON of a list of texts, which may be the pieces of one.
 _PIECES = re.compile(r'\["[^"\\]{0,200}","')
-# How far a secret with dots in it is looked for where its parts have become keys.
-CHAIN_DEPTH = 4
-MAX_CHAINS = 16
 # Members of an object that says what a value must be, and holds none.
 _SCHEMA_MEMBERS = frozenset(("type", "$ref", "anyOf", "oneOf", "allOf", "properties"))
 # Objects that hold one name and its value: `{"name": "Authorization", "value": "..."}`.
@@ -195,7 +191,7 @@ class Search:
             else:
                 new = self._member(key, inner)
             new_key = self._key(key)
-            if new_key is key and (marker := self._marker_of_chain(key, inner)):
+            if new_key is key and (marker := marker_of_chain(key, inner, self._detectors)):
                 new_key = new = marker
             while new_key is not key and new_key in result:
                 new_key += " "
@@ -235,7 +231,7 @@ class Search:
             for inner in value
         ]
         if self._detectors and len(value) > 1 and all(type(each) is str for each in result):
-            result = _joined_up(result, self._detectors)
+            result = joined_up(result, self._detectors)
         is_same = all(new is old for new, old in zip(result, value, strict=True))
         return value if is_same else result
 
@@ -255,44 +251,10 @@ class Search:
     def _key(self, key: Any) -> Any:
         return self._plain(key) if isinstance(key, str) else key
 
-    def _marker_of_chain(self, key: Any, inner: Any) -> str | None:
-        """The marker of a secret whose parts became keys, as `a.b` becomes `{a: {b: ...}}`."""
-        if not self._detectors or not isinstance(key, str) or not isinstance(inner, Mapping):
-            return None
-        for chain in islice(_chains(key, inner, CHAIN_DEPTH), MAX_CHAINS):
-            for start, end, detector in spans(chain, self._detectors, Detectors()):
-                if start < len(key) < end:
-                    return detector.marker
-        return None
-
     def _rule_for(self, key: Any) -> MaskRule | None:
         if not self._by_key or not isinstance(key, str):
             return None
         return next((rule for fits, rule in self._by_key if fits(key)), None)
-
-
-def _chains(key: str, inner: Mapping[str, Any], depth: int) -> Iterator[str]:
-    """The names of what lies beneath a key, with dots in between."""
-    for name in inner:
-        beneath = inner[name]
-        if depth > 1 and isinstance(beneath, Mapping) and beneath:
-            yield from _chains(f"{key}.{name}", beneath, depth - 1)
-        else:
-            yield f"{key}.{name}"
-
-
-def _joined_up(pieces: list[str], detectors: Detectors) -> list[str]:
-    """Pieces of a stream, masked each by itself, without secrets that several of them make up."""
-    starts = [0, *accumulate(map(len, pieces))]
-    result = list(pieces)
-    # From the last to the first, so that the places before stay where they are.
-    for start, end, detector in merged(spans("".join(pieces), detectors, Detectors()))[::-1]:
-        first, last = bisect_right(starts, start) - 1, bisect_left(starts, end) - 1
-        for index in range(first, last + 1):
-            text, offset = result[index], starts[index]
-            marker = detector.marker if index == first else ""
-            result[index] = text[: max(0, start - offset)] + marker + text[max(0, end - offset) :]
-    return result
 
 
 def _detector_of(rule: MaskRule) -> Detector:
