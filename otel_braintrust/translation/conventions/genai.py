@@ -293,7 +293,7 @@ CONVENTION = Convention(
         "gen_ai.aggregated_usage.cache_write.input_tokens": rules.count("gen_ai", CREATED),
         "gen_ai.usage.cost": rules.cost(10),
         "gen_ai.cost.total_cost": rules.cost(20),
-        "gen_ai.prompt": rules.content("input", OLD_CONTENT, "payload"),
+        "gen_ai.prompt": rules.content("input", OLD_CONTENT, "framework"),
         "gen_ai.tool.call.arguments": rules.content("input", TOOL_FORM, homes=_TOOL),
         "gen_ai.tool.call.result": rules.content("output", TOOL_FORM, homes=_TOOL),
         "gen_ai.tool.input": rules.content("input", TOOL_FORM, homes=_TOOL, order=1),

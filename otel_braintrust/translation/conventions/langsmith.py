@@ -41,9 +41,9 @@ def _outputs(reading: Reading, key: str, value: Any) -> bool:
     elif set(holder) in _WRAPPERS:
         (inner,) = holder.values()
         shown = unwrap("output", {"output": inner}, "tool") if isinstance(inner, dict) else inner
-        reading.offer("output", Candidate(OLD_CONTENT, "payload", shown, {key: value}))
+        reading.offer("output", Candidate(OLD_CONTENT, "framework", shown, {key: value}))
     else:
-        reading.offer("output", Candidate(OLD_CONTENT, "payload", holder, {key: value}))
+        reading.offer("output", Candidate(OLD_CONTENT, "framework", holder, {key: value}))
     return True
 
 
