@@ -42,6 +42,8 @@ MAX_INPUT_BYTES = 256 * 1024
 # So long the row of a span that ended waits for that of its beginning, if that is on its way.
 WAIT_FOR_BEGINNING_S = 1.0
 ATTEMPT_S = 10.0
+# Longest time that a flush of spans that ended waits for open ones to be shown, too.
+FLUSH_S = 2.0
 RETRY_AFTER_S = 5.0
 MAX_ATTEMPTS = 3
 # Fields of the first row that nobody else writes: the last row's replace them.
@@ -54,6 +56,7 @@ class _Shown:
 
     place: Destination
     row: dict[str, Any]
+    attempt: int  # the number of the attempt that sent it
 
 
 @dataclass(slots=True)
@@ -104,6 +107,8 @@ class LiveRows:
         self._working = threading.Lock()
         self._at_rest = threading.Event()
         self._at_rest.set()
+        self._attempt = 0
+        self._awaited = 0
         self._is_begun = not self._has_thread
 
     def note_start(self, span: Any) -> None:
@@ -123,7 +128,7 @@ class LiveRows:
         shown = self._shown.pop(int(row["span_id"], 16), None)
         if shown is None:
             return
-        self._at_rest.wait(WAIT_FOR_BEGINNING_S)
+        self._await(shown.attempt)
         if shown.place != place:
             self._withdraw(row["id"], shown.place)
             return
@@ -150,8 +155,9 @@ class LiveRows:
         Args:
             deadline: Moment on ``time.monotonic()`` at which to return, finished or not.
         """
-        if (self._started or self._withdrawn) and time.monotonic() < deadline:
-            self._step(float("inf"), deadline)
+        now = time.monotonic()
+        if (self._started or self._withdrawn) and now < deadline:
+            self._step(float("inf"), min(deadline, now + FLUSH_S))
 
     def stop(self) -> None:
         """Show no more."""
@@ -163,6 +169,12 @@ class LiveRows:
         """Begin anew in a forked child: what waits is the parent's; what is shown, both's."""
         self._begin()
         self._clerk.reset_after_fork()
+
+    def _await(self, attempt: int) -> None:
+        """Wait for an attempt that is under way; once, whatever number of spans it carries."""
+        if attempt == self._attempt and attempt != self._awaited:
+            self._awaited = attempt
+            self._at_rest.wait(WAIT_FOR_BEGINNING_S)
 
     def _withdraw(self, row_id: str, place: Destination) -> None:
         self._withdrawn.append((row_id, place))
@@ -195,6 +207,7 @@ class LiveRows:
         """Show some of what is due; False when that was all, or time or server let no more."""
         due = self._due(due_at)
         self._read()
+        self._attempt += 1
         self._at_rest.clear()  # before it is said that rows are there: their ends wait for them
         gone = [self._withdrawn.popleft() for _ in range(len(self._withdrawn))]
         parcels = [self._tombstone(row_id, place) for row_id, place in gone]
@@ -251,7 +264,7 @@ class LiveRows:
         row, place = self._exporter.beginning(span, hold, max_input_bytes=MAX_INPUT_BYTES)
         if row is None or not span.is_recording():
             return None
-        self._shown[span.context.span_id] = _Shown(place, row)
+        self._shown[span.context.span_id] = _Shown(place, row, self._attempt)
         while len(self._shown) > MAX_SHOWN:
             self._shown.popitem(last=False)
         ticket = self._ledger.open(span)

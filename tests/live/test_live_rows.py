@@ -293,6 +293,25 @@ def test_a_server_that_fails_costs_the_ended_rows_nothing() -> None:
     assert row["metrics"]["end"]
 
 
+def test_a_server_that_hangs_at_open_spans_holds_up_ended_ones_once() -> None:
+    with ScriptedServer() as server:
+        server.script.append(Answer(manner="hang"))
+        processor = BraintrustSpanProcessor(
+            api_key="sk-test", app_url=server.url, live=True, exit_timeout_s=0.5
+        )
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        spans = [provider.get_tracer("app").start_span(f"work {n}") for n in range(40)]
+        wait_for(lambda: any(r.path == "/logs3" for r in server.requests))
+        for span in spans:
+            span.end()
+        begin = time.monotonic()
+        assert processor.flush(20.0).sent == 40
+        assert time.monotonic() - begin < 10.0
+        provider.shutdown()
+    assert len(server.rows) == 40
+
+
 def test_without_live_no_thread_and_no_row(start_app: Callable[..., App]) -> None:
     app = start_app(live=False)
     with app.tracer.start_as_current_span("open"):
