@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -245,6 +246,7 @@ def test_other_exporters_see_text_and_the_span_weighs_what_it_holds(
     assert isinstance(text, str)
     assert '"braintrust_attachment"' in text
     assert "braintrust_attachment" in span.to_json()
+    assert b"braintrust_attachment" in encode_spans([span]).SerializeToString()
     assert pickle.loads(pickle.dumps(text)) == text
     assert 50_000 < span_bytes(span) < 60_000
 
