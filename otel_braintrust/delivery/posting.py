@@ -62,7 +62,13 @@ class Poster:
         self._settlement = settlement
         self._refusals = refusals
         self._troubles = troubles
-        self._suspicion = Suspicion(settlement, troubles, choose=choose)
+        self._deadline: float | None = None
+        self._suspicion = Suspicion(
+            settlement,
+            troubles,
+            last_resort=lambda parcel: self._reducer.post_bare([parcel], self._deadline),
+            choose=choose,
+        )
         self._overflow = Overflow(connection)
         self._reducer = Reducer(self._send, self._note_taken, limits, settlement, troubles)
 
@@ -75,6 +81,7 @@ class Poster:
                 take the connection's own time.
         """
         round_ = Round()
+        self._deadline = deadline
         self._suspicion.begin(round_)
         limits = self._limits
         sound = [parcel for parcel in parcels if not parcel.failures_alone]

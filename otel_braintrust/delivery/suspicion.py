@@ -28,6 +28,7 @@ class Suspicion:
     Args:
         settlement: Where rows are settled.
         troubles: Where trouble is told.
+        last_resort: Called with a row before it is dropped; what it settles is not.
         choose: Picks one of several rows at random; default ``random.choice``.
     """
 
@@ -36,10 +37,12 @@ class Suspicion:
         settlement: Settlement,
         troubles: Troubles,
         *,
+        last_resort: Callable[[Parcel], object],
         choose: Callable[[Sequence[Parcel]], Parcel] = random.choice,
     ) -> None:
         self._settlement = settlement
         self._troubles = troubles
+        self._last_resort = last_resort
         self._choose = choose
         self._round = Round()
         self._taken = 0
@@ -97,6 +100,9 @@ class Suspicion:
         if parcel.failures_alone < MAX_FAILURES_ALONE:
             self._round.waiting.append(parcel)
             self._round.error = error
+            return ()
+        self._last_resort(parcel)
+        if parcel.is_settled:
             return ()
         message = "span %s dropped, the server fails at its row and takes others: %s"
         self._troubles.tell("bad row", logging.ERROR, message, parcel.name, error)

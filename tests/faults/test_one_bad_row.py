@@ -111,3 +111,24 @@ def test_an_outage_that_outlasts_the_rows_costs_one_request_more(
     assert app.processor.flush(10.0).dropped == 50
     assert app.processor.ledger.dropped == {"server_error": 50}
     assert len(server.posts()) <= 7
+
+
+def test_a_row_that_the_server_fails_at_while_it_takes_others_arrives_bare(
+    server: ScriptedServer, application: Make
+) -> None:
+    take = server.take
+    server.take = (  # type: ignore[method-assign]
+        lambda body: Answer(500) if b"poison" in body else take(body)
+    )
+    app = application()
+    ids = app.end_spans(60)
+    [poisoned] = app.end_spans(1, text="poison")
+    ids += [poisoned, *app.end_spans(239)]
+    assert app.processor.flush(4.0).sent == 299
+    for _ in range(3):
+        ids += app.end_spans(20)
+        app.processor.flush(0.5)
+    assert app.processor.flush(10.0).pending == 0
+    assert app.processor.ledger.dropped == {}
+    assert sorted(server.rows) == sorted(ids)
+    assert "the server fails at this row" in str(server.rows[poisoned]["metadata"])
