@@ -111,12 +111,18 @@ def with_call_ids(messages: list[Message]) -> list[Message]:
 
 
 def _without_repeats(messages: list[Message]) -> list[Message]:
-    """Drop a tool's answer told twice in a row, as an event of its own and within the user's."""
-    return [
-        message
-        for position, message in enumerate(messages)
-        if message["role"] != "tool" or not position or message != messages[position - 1]
-    ]
+    """Drop a tool's answer told twice in a row: as an event of its own, or as a text beside."""
+    kept: list[Message] = []
+    for message in messages:
+        before = kept[-1] if kept and message["role"] == "tool" else None
+        if before is not None and before["role"] == "tool":
+            if message == before:
+                continue
+            if "tool_call_id" not in before and before["content"] == message["content"]:
+                kept[-1] = message
+                continue
+        kept.append(message)
+    return kept
 
 
 def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> None:
