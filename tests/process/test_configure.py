@@ -97,4 +97,7 @@ def test_a_foreign_provider_is_told_and_the_application_goes_on(
         """
     )
     assert (ended.stdout, ended.status) == ("True\n", 0)
-    assert "the TracerProvider (opentelemetry.trace.NoOpTracerProvider) takes no span processors" in ended.stderr
+    assert (
+        "the TracerProvider (opentelemetry.trace.NoOpTracerProvider) takes no span processors"
+        in ended.stderr
+    )
