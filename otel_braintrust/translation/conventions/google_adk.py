@@ -53,8 +53,10 @@ def _name_tells_type(reading: Reading) -> None:
 
 def _other_provider(reading: Reading) -> None:
     """ADK names Gemini whatever model it asks; one of LiteLLM has its provider in its id."""
+    if not reading.span.scope_name.startswith("gcp.vertex.agent"):
+        return
     model = reading.best("request_model")
-    if not isinstance(model, str) or not reading.span.scope_name.startswith("gcp.vertex.agent"):
+    if not isinstance(model, str):
         return
     provider = PROVIDERS.get(model.partition("/")[0]) if "/" in model else None
     if provider is not None:
