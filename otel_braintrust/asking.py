@@ -38,7 +38,7 @@ def ask(
     _asking.depth += 1
     try:
         return function(span)
-    except BaseException as error:  # noqa: BLE001  (also one that asks the process to end)
+    except BaseException as error:  # also one that asks the process to end
         if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
             raise  # whoever pressed Ctrl-C means the process
         if on_failure is not None:
