@@ -103,7 +103,10 @@ def _new_followers() -> Followers | None:
             _has_told_of_no_key = True
             logger.warning("no Braintrust API key, so no feedback is sent; set %s", KEY_SOURCES)
         return None
-    followers = new_followers(settings, settings.api_key, Undelivered(), Troubles())
+    # No courier of this process sends what lies on disk, so it is the last resort here.
+    followers = new_followers(
+        settings, settings.api_key, Undelivered(), Troubles(), is_replayed=False
+    )
     atexit.register(lambda: followers.stop(time.monotonic() + settings.exit_timeout_s))
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=followers.renew_after_fork)

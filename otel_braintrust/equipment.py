@@ -79,7 +79,12 @@ def new_redaction(settings: Settings, troubles: Troubles) -> Redaction | None:
 
 
 def new_followers(
-    settings: Settings, api_key: str, rows: Undelivered, troubles: Troubles
+    settings: Settings,
+    api_key: str,
+    rows: Undelivered,
+    troubles: Troubles,
+    *,
+    is_replayed: bool = True,
 ) -> Followers:
     """A sender of feedback and updates.
 
@@ -88,6 +93,7 @@ def new_followers(
         api_key: The key, which is there.
         rows: Which rows are still to come.
         troubles: Where trouble is told.
+        is_replayed: Whether a courier of this process sends what lies in the spool.
     """
     followers = Followers(
         new_connection(settings, api_key),
@@ -96,6 +102,7 @@ def new_followers(
         max_field_bytes=settings.max_field_bytes,
         troubles=troubles,
         shelf=_open_change_shelf(settings, api_key, troubles),
+        is_replayed=is_replayed,
         redact=new_redaction(settings, troubles),
         has_thread=not settings.sync_flush,
     )

@@ -52,6 +52,8 @@ class Followers:
         max_field_bytes: Most bytes of one text.
         troubles: Where trouble is told.
         shelf: Where changes wait on disk that cannot be sent; None: nowhere.
+        is_replayed: Whether this process itself sends what lies there, so that an outage need not
+            be long for changes to go there.
         redact: Masks a row before it is sent; None in return: nothing of it may be.
         has_thread: Send from a thread; else only from the callers of ``flush`` and ``stop``.
     """
@@ -65,6 +67,7 @@ class Followers:
         max_field_bytes: int,
         troubles: Troubles,
         shelf: ChangeShelf | None = None,
+        is_replayed: bool = True,
         redact: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
         has_thread: bool = True,
     ) -> None:
@@ -72,7 +75,9 @@ class Followers:
         self._redact = redact
         self._poster = ChangePoster(connection, max_field_bytes=max_field_bytes)
         self._rows = rows
-        self._longest_s = max_retry_s if shelf is None else min(max_retry_s, SHELVE_AFTER_S)
+        self._longest_s = max_retry_s
+        if shelf is not None and is_replayed:
+            self._longest_s = min(max_retry_s, SHELVE_AFTER_S)
         self._troubles = troubles
         self._shelf = shelf
         self._worker = Worker(self._work, may_start=has_thread, name="otel-braintrust-changes")

@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from otel_braintrust import log_feedback
+from otel_braintrust.delivery.change_shelf import Change
+from otel_braintrust.delivery.destinations import parse_parent
+from otel_braintrust.delivery.troubles import Troubles
+from otel_braintrust.equipment import new_followers
+from otel_braintrust.settings import Settings
+from otel_braintrust.undelivered import Undelivered
 from tests.scripted_server import Answer, ScriptedServer
 
-from .conftest import Application
+from .conftest import KEY, Application
 
 Make = Callable[..., Application]
 PLACE = "project_name:faults"
@@ -117,3 +123,22 @@ def test_without_a_spool_an_outage_at_the_end_is_counted(
     app.processor.shutdown(timeout_millis=300)
     changes = app.processor.ledger.changes
     assert (changes.made, changes.lost) == (1, {"shutdown": 1})
+
+
+@pytest.mark.parametrize("is_replayed", [True, False])
+def test_changes_go_to_disk_early_only_where_this_process_sends_what_lies_there(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_replayed: bool
+) -> None:
+    monkeypatch.setattr("otel_braintrust.delivery.followers.SHELVE_AFTER_S", 0.2)
+    settings = Settings.resolve(api_key=KEY, app_url=server.url, spool_dir=str(tmp_path))
+    server.always = Answer(503)
+    followers = new_followers(settings, KEY, Undelivered(), Troubles(), is_replayed=is_replayed)
+    change = Change({"id": "r", "scores": {"good": 1}, "_is_merge": True}, "r", parse_parent(PLACE))
+    followers.add([change])
+    end = time.monotonic() + 3.0
+    while followers.counts.pending and time.monotonic() < end:
+        followers.flush(0.2)
+    assert followers.counts.spooled == int(is_replayed)
+    server.always = None
+    followers.stop(time.monotonic() + 5.0)
+    assert followers.counts.sent == int(not is_replayed)
