@@ -28,8 +28,8 @@ class Undelivered:
         """Begin anew in a forked child: what waits belongs to the parent."""
         self._lock = threading.RLock()
         self._waiting: dict[int, None] = {}
-        self._lost: dict[int, None] = {}
-        self._on_disk: dict[int, None] = {}
+        self._lost = _Recent(self._max_spans)
+        self._on_disk = _Recent(self._max_spans)
 
     def note_start(self, span_id: int) -> None:
         """Remember a span that starts."""
@@ -44,22 +44,18 @@ class Undelivered:
             if ticket.context is None:
                 continue
             if column == "spooled":
-                self._on_disk[ticket.context.span_id] = None
+                self._on_disk.add(ticket.context.span_id)
             else:
                 self.note_end(ticket.context.span_id, is_lost=column != "sent")
-        while len(self._on_disk) > self._max_spans:
-            _forget_oldest(self._on_disk)
         if self.on_change is not None:
             self.on_change()
 
     def note_end(self, span_id: int, *, is_lost: bool) -> None:
         """Note that a span's row is there, or never will be."""
         self._waiting.pop(span_id, None)
-        self._on_disk.pop(span_id, None)
+        self._on_disk.discard(span_id)
         if is_lost:
-            self._lost[span_id] = None
-            if len(self._lost) > self._max_spans:
-                _forget_oldest(self._lost)
+            self._lost.add(span_id)
 
     def is_waiting(self, row_id: str) -> bool:
         """Tell whether a row is still to come."""
@@ -72,6 +68,30 @@ class Undelivered:
     def is_lost(self, row_id: str) -> bool:
         """Tell whether a row will never come, because its span was left out or lost."""
         return _number(row_id) in self._lost
+
+
+class _Recent:
+    """The latest ids, in two sets: when one is full, the older one is forgotten at once.
+
+    A dict whose oldest key is removed again and again is searched through its gaps each time.
+    """
+
+    def __init__(self, max_ids: int) -> None:
+        self._max_ids = max(1, max_ids // 2)
+        self._latest: set[int] = set()
+        self._earlier: set[int] = set()
+
+    def add(self, number: int) -> None:
+        if len(self._latest) >= self._max_ids:
+            self._earlier, self._latest = self._latest, set()
+        self._latest.add(number)
+
+    def discard(self, number: int) -> None:
+        self._latest.discard(number)
+        self._earlier.discard(number)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._latest or number in self._earlier
 
 
 def _number(row_id: str) -> int:

@@ -24,6 +24,8 @@ MAX_AT_ONCE = 100
 SHELVE_AFTER_S = 10.0
 BEAT_EVERY_S = 15.0
 LEAST_TIME_TO_WRITE_S = 0.3
+# Somebody who flushes has changes tried again about so often.
+LEAST_PAUSE_S = 0.5
 
 
 class Rows(Protocol):
@@ -156,7 +158,10 @@ class Followers:
                 remaining_s = deadline - time.monotonic()
                 if remaining_s <= 0 or self._stopped:
                     break
-                self._changed.wait(remaining_s)
+                # An attempt that was under way may fail, and then wait for long.
+                self._changed.wait(min(remaining_s, LEAST_PAUSE_S))
+                self._resume_at = min(self._resume_at, time.monotonic())
+                self._changed.notify_all()
             return sum(1 for each in self._waiting if not self._rows.is_waiting(each.row_id))
 
     def stop(self, deadline: float) -> None:
