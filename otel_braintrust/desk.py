@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from otel_braintrust.accounts import Ticket
+from otel_braintrust.batching import Batches
 from otel_braintrust.exporter import BraintrustSpanExporter
 from otel_braintrust.local_roots import LocalRoots
 from otel_braintrust.passage import Passage
@@ -23,7 +22,7 @@ class Desk:
     Args:
         exporter: Whose ledger is kept, and whose courier takes the spans.
         undelivered: Told of spans that have no row yet.
-        batch_size: How many spans are handed over together.
+        batches: Where spans wait for others; None: each goes to the courier at once.
 
     Attributes:
         passage: What judges them.
@@ -32,7 +31,7 @@ class Desk:
     """
 
     def __init__(
-        self, exporter: BraintrustSpanExporter, undelivered: Undelivered, *, batch_size: int
+        self, exporter: BraintrustSpanExporter, undelivered: Undelivered, batches: Batches | None
     ) -> None:
         self.passage = Passage(
             exporter.settings, exporter.book, exporter.troubles, self.hand_on, self._inherit
@@ -44,16 +43,15 @@ class Desk:
         # One span may always wait.
         self._max_bytes = exporter.settings.queue_bytes
         self._undelivered = undelivered
-        self._batch_size = batch_size
+        self._batches = batches
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child; what waits here belongs to the parent."""
         self.roots = LocalRoots()
-        self._outgoing: deque[Ticket] = deque()
-        # One at a time, so that batches reach the courier in the order of their spans.
-        self._handing_over = threading.RLock()
+        if self._batches is not None:
+            self._batches.reset_after_fork()
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
@@ -129,35 +127,32 @@ class Desk:
             self._book.settle(tickets, "dropped", "after_shutdown")
             return
         room = self._room()
-        self._outgoing.extend(tickets[:room])
+        if self._batches is not None:
+            if not self._batches.put(tickets[:room]):
+                self._book.settle(tickets, "dropped", "after_shutdown")
+                return
+        elif self._courier is not None:
+            self._courier.accept(tickets[:room])
         if room < len(tickets):
             self._turn_away(tickets[room:])
 
-    def hand_over(self, everything: bool = True) -> None:
-        """Give the courier what waits to be sent.
+    def hand_over(self) -> None:
+        """Give the courier what waits to be sent."""
+        if self._batches is not None:
+            self._batches.hand_over()
 
-        Args:
-            everything: False: only full batches.
-        """
-        with self._handing_over:
-            self._hand_over(self._batch_size if not everything else 1)
-
-    def _hand_over(self, least: int) -> None:
-        courier, outgoing = self._courier, self._outgoing
-        while courier is not None and len(outgoing) >= least:
-            batch: list[Ticket] = []
-            try:
-                while len(batch) < self._batch_size:
-                    batch.append(outgoing.popleft())
-            except IndexError:  # that was all
-                pass
-            courier.accept(batch)
+    def stop(self) -> None:
+        """Give the courier what waits to be sent; what comes after it comes too late."""
+        self.is_closed = True
+        if self._batches is not None:
+            self._batches.stop()
 
     def _room(self) -> int:
-        """How many spans more may wait, here and at the courier's."""
-        courier = self._courier
-        at_courier = courier.waiting if courier is not None else 0
-        return max(0, self._exporter.queue_size - len(self._outgoing) - at_courier)
+        """How many spans more may wait, in batches and at the courier's."""
+        waiting = self._courier.waiting if self._courier is not None else 0
+        if self._batches is not None:
+            waiting += self._batches.waiting
+        return max(0, self._exporter.queue_size - waiting)
 
     def _turn_away(self, tickets: Sequence[Ticket]) -> None:
         if tickets:

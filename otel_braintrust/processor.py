@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_braintrust.accounts import Counts, FlushResult
 from otel_braintrust.asking import is_asking
+from otel_braintrust.batching import Batches
 from otel_braintrust.delivery.followers import Followers
 from otel_braintrust.delivery.uploads import Uploads
 from otel_braintrust.desk import Desk
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH_SPANS = 512
 DEFAULT_PAUSE_MS = 5000
+# The longest time that what happened to spans stays unread.
+PAUSE_S = 1.0
 # What the end of a process without a flush takes to write to disk what waits.
 TIME_TO_WRITE_S = 0.5
 SHARE_DURING_OUTAGE = 0.1
@@ -45,10 +48,10 @@ FORK_PATIENCE_S = 0.1
 class BraintrustSpanProcessor(Inquiries, SpanProcessor):
     """Sends every span that ends to Braintrust, and tells what became of each.
 
-    It is a batching processor as OpenTelemetry's own (``OTEL_BSP_*`` apply) that keeps a ledger and
-    keeps its time in :meth:`flush` and :meth:`shutdown`. Starting and ending a span only notes it,
-    never waits and never raises; a thread reads what was noted. Without an API key it warns once
-    and does nothing but count.
+    OpenTelemetry's BatchSpanProcessor does the batching (``OTEL_BSP_*`` apply); this class keeps a
+    ledger, and keeps its time in :meth:`flush` and :meth:`shutdown`. Starting and ending a span
+    only notes it, never waits and never raises; a thread reads what was noted. Without an API key
+    it warns once and does nothing but count.
 
     Args:
         api_key: API key; default ``BRAINTRUST_API_KEY``.
@@ -111,15 +114,7 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
         self._exit_deadline: float | None = None
         serverless = self.settings.serverless
         self._is_serverless = bool(platform_of(os.environ)) if serverless is None else serverless
-        batch_size = positive_int_from_environment(
-            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SPANS
-        )
-        pause_ms = positive_int_from_environment("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_PAUSE_MS)
-        desk = Desk(
-            self._exporter,
-            undelivered,
-            batch_size=min(batch_size, self._exporter.queue_size),
-        )
+        desk = Desk(self._exporter, undelivered, self._new_batches())
         # A span that the application's function makes must not be asked for by that very function.
         self._asks = bool(self.settings.span_filter or self.settings.route)
         intake = Intake(
@@ -127,7 +122,7 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             refuse=desk.refuse,
             places=2 * self._exporter.queue_size,
             has_thread=self.is_active and not self.settings.sync_flush,
-            pause_s=pause_ms / 1000,
+            pause_s=PAUSE_S,
             after=self._after_reading,
         )
         super().__init__(intake, desk, undelivered)
@@ -226,9 +221,21 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
         except Exception as error:  # noqa: BLE001
             self._desk.tell_internal(error)
 
-    def _after_reading(self, is_due: bool) -> None:
+    def _new_batches(self) -> Batches | None:
+        courier = self._exporter.courier
+        if courier is None or self.settings.sync_flush:
+            return None
+        return Batches(
+            courier,
+            queue_size=self._exporter.queue_size,
+            batch_size=positive_int_from_environment(
+                "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SPANS
+            ),
+            pause_ms=positive_int_from_environment("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_PAUSE_MS),
+        )
+
+    def _after_reading(self, _is_due: bool) -> None:
         try:
-            self._desk.hand_over(is_due)
             if self.pause_hook is not None and self.pause_hook():
                 self.start_hook = self.pause_hook = None
         except Exception as error:  # noqa: BLE001  (the thread must go on reading)
@@ -287,8 +294,7 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             deadline = min(deadline, self._exit_deadline)
         if self._exporter.courier is not None:
             self._exporter.courier.hurry(deadline)
-            self._desk.hand_over()
-        self._desk.is_closed = True
+        self._desk.stop()
         self._exporter.shutdown((deadline - time.monotonic()) * 1000)
         if self._followers is not None:
             self._followers.stop(deadline)
