@@ -35,6 +35,7 @@ class Batches:
         self._batch_size = min(batch_size, queue_size)
         self._pause_ms = pause_ms
         self._processor: BatchSpanProcessor | None = None
+        self._lock_type: object = None
         self._is_stopped = False
         self.reset_after_fork()
 
@@ -65,6 +66,7 @@ class Batches:
         return True
 
     def _new_processor(self) -> BatchSpanProcessor:
+        self._lock_type = threading.Lock
         self._processor = BatchSpanProcessor(
             _HandOver(self._courier, self),
             max_queue_size=self._queue_size,
@@ -80,14 +82,17 @@ class Batches:
 
     def hand_over(self) -> None:
         """Give the courier all that waits."""
-        if self._processor is not None:
-            self._processor.force_flush()
+        processor = self._processor
+        if processor is not None:
+            processor.force_flush()
 
     def stop(self) -> None:
-        """Give the courier all that waits, and end the thread."""
+        """Give the courier all that waits, and take nothing more."""
         with self._changing:
             self._is_stopped = True
-        if self._processor is not None:
+        self.hand_over()
+        # A thread that was made before gevent changed what threads are cannot end in peace.
+        if self._processor is not None and threading.Lock is self._lock_type:
             self._processor.shutdown()  # type: ignore[no-untyped-call]  # it lacks types
 
 
