@@ -231,7 +231,9 @@ class _Handler(BaseHTTPRequestHandler):
                 if answer is not None and answer.manner == "interim":
                     self.wfile.write(answer.body)
                     return taken
-                return Answer(taken.status, taken.body, manner=answer.manner if answer else taken.manner)
+                return Answer(
+                    taken.status, taken.body, manner=answer.manner if answer else taken.manner
+                )
         return self._usual(request)
 
     def _usual(self, request: Request) -> Answer:
