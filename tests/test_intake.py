@@ -151,7 +151,7 @@ def test_a_processor_that_never_ends_a_span_starts_no_thread(make: Make) -> None
     before = set(threading.enumerate())
     tracer = tracer_of(make())
     spans = [tracer.start_span("open") for _ in range(10)]
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
     for span in spans:
         span.end()
 
