@@ -57,7 +57,8 @@ def test_memory_is_flat_for_many_spans_through_a_slow_server(
     early, late, count = map(int, ended.stdout.split("\n")[0].split())
     print(f"{fault}: {early} MiB after 30 %, at most {late} MiB afterwards, {count} spans")
     assert count >= SPANS // 20 * 20
-    assert late <= early * 1.1 + 8
+    # Up to 4,096 spans of some 3 KB may be unread at one moment, and not at another.
+    assert late <= early * 1.1 + 16
     assert ended.stdout.endswith("True\n")
 
 
