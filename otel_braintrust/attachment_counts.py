@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from otel_braintrust.tallies import in_words
+
 # Why attachments are lost. The words are part of the public ledger; keep them.
 ATTACHMENT_LOSS_REASONS: Mapping[str, str] = {
     "row_lost": "the row that refers to it was lost itself",
@@ -50,13 +52,5 @@ class AttachmentCounts:
         return bool(self.uploaded or self.spooled or self.lost or self.pending)
 
     def __str__(self) -> str:
-        parts = [f"{self.uploaded} attachments uploaded"]
-        parts += [
-            f"{count} {column}"
-            for column, count in (("spooled", self.spooled), ("pending", self.pending))
-            if count
-        ]
-        if self.lost:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.lost.items()))
-            parts.append(f"{self.total_lost} lost ({reasons})")
-        return ", ".join(parts)
+        columns = {"spooled": self.spooled, "pending": self.pending}
+        return in_words([f"{self.uploaded} attachments uploaded"], columns, self.lost, "lost")

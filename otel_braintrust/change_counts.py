@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from otel_braintrust.tallies import in_words
+
 # Why changes are lost. The words are part of the public ledger; keep them.
 CHANGE_LOSS_REASONS: Mapping[str, str] = {
     "no_row": "the span it is about was left out by a rule, or lost",
@@ -50,16 +52,9 @@ class ChangeCounts:
         return self.made > 0
 
     def __str__(self) -> str:
-        parts = [f"{self.made} changes made", f"{self.sent} sent"]
-        parts += [
-            f"{count} {column}"
-            for column, count in (("spooled", self.spooled), ("pending", self.pending))
-            if count
-        ]
-        if self.lost:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.lost.items()))
-            parts.append(f"{sum(self.lost.values())} lost ({reasons})")
-        return ", ".join(parts)
+        columns = {"spooled": self.spooled, "pending": self.pending}
+        first = [f"{self.made} changes made", f"{self.sent} sent"]
+        return in_words(first, columns, self.lost, "lost")
 
 
 class ChangeBook:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from otel_braintrust.attachment_counts import AttachmentCounts
 from otel_braintrust.change_counts import ChangeCounts
+from otel_braintrust.tallies import in_words
 
 # Why spans are dropped. The words are part of the public ledger; keep them.
 DROP_REASONS: Mapping[str, str] = {
@@ -55,19 +56,11 @@ class Counts:
     changes: ChangeCounts = field(default_factory=ChangeCounts)
 
     def __str__(self) -> str:
-        parts = [f"{self.ended} spans ended", f"{self.sent} sent"]
-        parts += [
-            f"{getattr(self, column)} {column}"
-            for column in ("spooled", "filtered", "pending")
-            if getattr(self, column)
-        ]
-        if self.dropped:
-            reasons = ", ".join(
-                f"{reason} {count}" for reason, count in sorted(self.dropped.items())
-            )
-            parts.append(f"{sum(self.dropped.values())} dropped ({reasons})")
+        columns = {"spooled": self.spooled, "filtered": self.filtered, "pending": self.pending}
+        first = [f"{self.ended} spans ended", f"{self.sent} sent"]
+        spans = in_words(first, columns, self.dropped, "dropped")
         more = [str(each) for each in (self.attachments, self.changes) if each]
-        return "; ".join([", ".join(parts), *more])
+        return "; ".join([spans, *more])
 
 
 @dataclass(frozen=True)
