@@ -35,8 +35,7 @@ class Intake:
         places: Most events that wait to be read, if reading itself is slow.
         has_thread: Whether a thread reads; else they are read as they come.
         pause_s: Longest time that events wait for that thread, in seconds.
-        after: Called when that thread has read, with True when so much time has passed; without a
-            thread after each event, with True.
+        after: Called when that thread has read; without a thread, after each event.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Intake:
         places: int,
         has_thread: bool,
         pause_s: float,
-        after: Callable[[bool], object],
+        after: Callable[[], object],
     ) -> None:
         self._enter = enter
         self._after = after
@@ -138,7 +137,7 @@ class Intake:
 
     def _look(self, count: int) -> None:
         if not self._has_thread or not self._clerk.start():
-            self._work(True)
+            self._work()
         elif count >= READ_AT_LAST:
             self._help(count)
         elif count >= READ_AT:
@@ -159,6 +158,6 @@ class Intake:
             if type(event) is not tuple:
                 self._refuse(event)
 
-    def _work(self, is_due: bool) -> None:
+    def _work(self) -> None:
         self.read()
-        self._after(is_due)
+        self._after()

@@ -179,7 +179,7 @@ class LiveRows:
     def _withdraw(self, row_id: str, place: Destination) -> None:
         self._withdrawn.append((row_id, place))
 
-    def _work(self, _is_due: bool) -> None:
+    def _work(self) -> None:
         if self._started or self._withdrawn:
             now = time.monotonic()
             self._step(now, now + ATTEMPT_S)

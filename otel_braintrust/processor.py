@@ -234,7 +234,7 @@ class BraintrustSpanProcessor(Inquiries, SpanProcessor):
             pause_ms=positive_int_from_environment("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_PAUSE_MS),
         )
 
-    def _after_reading(self, _is_due: bool) -> None:
+    def _after_reading(self) -> None:
         try:
             if self.pause_hook is not None and self.pause_hook():
                 self.start_hook = self.pause_hook = None

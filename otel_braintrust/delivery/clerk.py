@@ -11,12 +11,11 @@ class Clerk:
     """Works in a thread of its own, which :meth:`start` starts.
 
     Args:
-        work: Called with True when its time has come, with False when it was woken before; must not
-            raise.
+        work: Called when its time has come or it was woken; must not raise.
         pause_s: From one time to the next, in seconds.
     """
 
-    def __init__(self, work: Callable[[bool], object], *, pause_s: float) -> None:
+    def __init__(self, work: Callable[[], object], *, pause_s: float) -> None:
         self._work = work
         self._pause_s = pause_s
         self.reset_after_fork()
@@ -57,8 +56,8 @@ class Clerk:
         while not self._stopped:
             self._awake.wait(max(0.0, due_at - time.monotonic()))
             self._awake.clear()
-            is_due = time.monotonic() >= due_at
+            was_due = time.monotonic() >= due_at
             if not self._stopped:
-                self._work(is_due)
-            if is_due:
+                self._work()
+            if was_due:
                 due_at = time.monotonic() + self._pause_s
