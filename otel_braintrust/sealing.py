@@ -99,7 +99,7 @@ class Sealer:
                 if self._redact is not None and self.encloser is not None:
                     # Masks are for texts: files in them are found first.
                     files = self.encloser.find(assembled.row, attributes)
-                row = self._outgoing(assembled.row, ticket)
+                row = self._outgoing(assembled.row, ticket.is_local_root)
                 if row is None:
                     self._leave_out(ticket)
                     continue
@@ -143,15 +143,14 @@ class Sealer:
         if assembled.row is None:
             return None, place
         row = begun(assembled.row, assembled.span.attributes, max_input_bytes=max_input_bytes)
-        self._stamp_environment(row)
-        if hold.is_local_root and row.get("span_parents"):
-            row["context"] = {**(row.get("context") or {}), "local_root": True}
-        return (row if self._redact is None else self._redact(row)), place
+        return self._outgoing(row, hold.is_local_root), place
 
-    def _outgoing(self, row: dict[str, Any], ticket: Ticket) -> dict[str, Any] | None:
+    def _outgoing(self, row: dict[str, Any], is_local_root: bool) -> dict[str, Any] | None:
         """A row as it may go out; None when nothing of it may."""
         self._stamp_environment(row)
-        _mark_local_root(row, ticket)
+        if is_local_root and row.get("span_parents"):
+            # The outermost row of this process, where a row of another process is above it.
+            row["context"] = {**(row.get("context") or {}), "local_root": True}
         return row if self._redact is None else self._redact(row)
 
     def _assembled(self, tickets: Sequence[Ticket]) -> list[tuple[Ticket, AssembledSpan]]:
@@ -208,12 +207,6 @@ class Sealer:
         origin = dict(origin) if isinstance(origin, Mapping) else {}
         origin.setdefault("environment", self._environment)
         row["context"] = {**context, "span_origin": origin}
-
-
-def _mark_local_root(row: dict[str, Any], ticket: Ticket) -> None:
-    """Mark the outermost row of this process where a row of another process is above it."""
-    if ticket.is_local_root and row.get("span_parents"):
-        row["context"] = {**(row.get("context") or {}), "local_root": True}
 
 
 # About half a millisecond of translating.
