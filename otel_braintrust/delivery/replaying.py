@@ -85,11 +85,6 @@ class Replay:
         self._spool.renew_after_fork()
         self.begin()
 
-    @property
-    def in_hand(self) -> int:
-        """How many rows were taken from the disk and are not settled yet."""
-        return len(self._parcels)
-
     def counts_after_now(self) -> tuple[int, int]:
         """What :attr:`failures` and :attr:`empties` exceed once a step has begun and ended."""
         under_way = int(self._is_stepping)

@@ -61,11 +61,6 @@ class Selection:
         self._by_mode = _BY_MODE[mode]
         self._early_by_scope: dict[str, Verdict | None] = {}
 
-    @property
-    def keeps_all(self) -> bool:
-        """True when no span is ever dropped."""
-        return self.mode == "all" and not self._rules and self._span_filter is None
-
     def early(self, span: Any) -> Verdict:
         """What is certain of a span that has not ended, whatever is still written on it.
 
