@@ -61,13 +61,6 @@ def _rank(candidate: Candidate, span_type: str) -> tuple[int, int]:
 def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type: str) -> Any:
     if not candidates:
         return _with_system(reading, UNSET, span_type) if side == "input" else UNSET
-    if len(candidates) == 1 and not _is_empty(candidates[0]):
-        (only,) = candidates
-        value = read_as(reading, side, only, span_type)
-        if value is not UNSET and only.form not in _CONVERTED:
-            _note_cut(reading, only, value)
-            reading.origins[side] = only
-            return _with_system(reading, value, span_type) if side == "input" else value
     real: list[Candidate] = []
     empty: list[Candidate] = []
     for candidate in candidates:

@@ -97,10 +97,6 @@ class Usage:
     filled: dict[str, str] = field(default_factory=dict)
 
 
-# The least that a model call tells, and all that most do.
-_PAIR = {PROMPT, COMPLETION}
-
-
 def resolve(
     records: UsageRecords, *, excludes_cache: bool, provider: str | None, is_embedding: bool = False
 ) -> Usage | None:
@@ -118,11 +114,6 @@ def resolve(
     family = _choose(records)
     if family is None:
         return None
-    if len(records.families) == 1 and records.families[family].keys() == _PAIR:
-        counts = dict(records.families[family])
-        counts[TOTAL] = counts[PROMPT] + counts[COMPLETION]
-        if counts[COMPLETION] or not is_embedding:
-            return Usage(counts, family) if counts[TOTAL] else None
     counts = dict(records.families[family])
     filled: dict[str, str] = {}
     added = _mend_by_others(counts, records, family) if len(records.families) > 1 else None
