@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -109,15 +110,8 @@ class TraceAssembler:
             # Here, because installed conventions are loaded with the first span, not before.
             dispatch = dispatch_for(self._conventions)
             assembled = [self._translate(sdk_span_view(span), dispatch) for span in spans]
-            by_id: dict[int, AssembledSpan] = {}
-            for entry in _children_first(assembled):
-                if entry.row is None:
-                    continue
-                by_id[id(entry.row)] = entry
-                inner = self._calls.settle(entry.row)
-                if inner is not None and id(inner) in by_id:
-                    lend_content(entry.row, inner)
-        rows = [entry.row for entry in assembled if entry.row is not None]
+            rows = [entry.row for entry in assembled if entry.row is not None]
+            self._count_calls_once(_children_first(assembled), rows)
         raise_tags(rows)
         spread_purposes(rows)
         return assembled
@@ -137,7 +131,20 @@ class TraceAssembler:
             return self._made(view, (), dispatch_for(self._conventions))
 
     def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
-        return self._made(span, self._logs.take(span.trace_id, span.span_id), dispatch)
+        logs = self._logs.take(span.trace_id, span.span_id) if self._logs else ()
+        return self._made(span, logs, dispatch)
+
+    def _count_calls_once(
+        self, assembled: Sequence[AssembledSpan], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        self._calls.forget_old()
+        here: set[int] | None = None
+        for entry in assembled:
+            inner = self._calls.settle(entry.row) if entry.row is not None else None
+            if inner is not None and entry.row is not None:
+                here = here if here is not None else set(map(id, rows))
+                if id(inner) in here:
+                    lend_content(entry.row, inner)
 
     def _made(
         self,
@@ -173,7 +180,9 @@ def _own_parent(span: SpanView) -> str | None:
 
 def _children_first(assembled: Iterable[AssembledSpan]) -> list[AssembledSpan]:
     """Order spans as they ended; of two that ended at once the one that began later goes first."""
-    return sorted(
-        assembled,
-        key=lambda entry: (entry.span.end_ns or float("inf"), -entry.span.start_ns),
-    )
+    return sorted(assembled, key=_end_and_beginning)
+
+
+def _end_and_beginning(entry: AssembledSpan) -> tuple[float, int]:
+    span = entry.span
+    return span.end_ns or math.inf, -span.start_ns

@@ -42,34 +42,41 @@ class ModelCalls:
             The row billed beneath it, if this row was demoted in its favour.
         """
         trace_id = row["root_span_id"]
-        beneath = self._billed.pop((trace_id, row["span_id"]), None)
-        inner = beneath[1] if beneath is not None else None
-        is_call = (row.get("span_attributes") or {}).get("type") == "llm"
-        demoted = is_call and inner is not None
-        if demoted:
+        beneath = self._billed.pop((trace_id, row["span_id"]), None) if self._billed else None
+        is_call = row["span_attributes"].get("type") == "llm"
+        if beneath is None:
+            if is_call and _has_usage(row["metrics"]):
+                self._remember(trace_id, row, row)
+            return None
+        inner = beneath[1]
+        if is_call:
             demote(row)
-        billed = inner if inner is not None else (row if is_call and _has_usage(row) else None)
-        parents = row.get("span_parents")
-        if billed is not None and parents:
-            self._remember((trace_id, parents[0]), billed)
-        return inner if demoted else None
+        self._remember(trace_id, row, inner)
+        return inner if is_call else None
 
-    def _remember(self, key: tuple[str, str], row: dict[str, Any]) -> None:
-        now = self._clock()
-        self._billed.setdefault(key, (now, row))
-        while self._billed and (
-            len(self._billed) > self._max_spans
-            or next(iter(self._billed.values()))[0] < now - self._max_age_s
-        ):
+    def forget_old(self) -> None:
+        """Forget what has waited for too long for a parent's end."""
+        if not self._billed:
+            return
+        oldest = self._clock() - self._max_age_s
+        while self._billed and next(iter(self._billed.values()))[0] < oldest:
+            self._billed.popitem(last=False)
+
+    def _remember(self, trace_id: str, row: dict[str, Any], billed: dict[str, Any]) -> None:
+        """Note the row that is billed beneath the parent of a row, which may be the row itself."""
+        parents = row["span_parents"]
+        if not parents:
+            return
+        self._billed.setdefault((trace_id, parents[0]), (self._clock(), billed))
+        if len(self._billed) > self._max_spans:
             self._billed.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._billed)
 
 
-def _has_usage(row: dict[str, Any]) -> bool:
-    metrics = row.get("metrics") or {}
-    return any(metrics.get(name) for name in (PROMPT, COMPLETION, TOTAL))
+def _has_usage(metrics: dict[str, Any]) -> bool:
+    return bool(metrics.get(PROMPT) or metrics.get(COMPLETION) or metrics.get(TOTAL))
 
 
 def demote(row: dict[str, Any]) -> None:

@@ -18,10 +18,11 @@ def raise_tags(rows: Sequence[dict[str, Any]]) -> None:
     Args:
         rows: The rows of one batch or file, which are changed.
     """
+    tagged = [row for row in rows if row.get("tags") and row.get("span_parents")]
+    if not tagged:
+        return
     by_span: Mapping[Any, dict[str, Any]] = {row["span_id"]: row for row in rows}
-    for row in rows:
-        if not row.get("tags") or not row.get("span_parents"):
-            continue
+    for row in tagged:
         tags = row.pop("tags")
         metadata = row.setdefault("metadata", {})
         metadata["tags"] = _united(_listed(metadata.get("tags")), tags)

@@ -7,23 +7,25 @@ from collections.abc import Collection, Mapping
 from operator import attrgetter
 from typing import Any
 
-from otel_braintrust.translation import content, context, metadata, metrics
+from otel_braintrust.translation import content, context, metadata, metrics, usage
 from otel_braintrust.translation import row as translation
-from otel_braintrust.translation.conventions import Dispatch, Route
-from otel_braintrust.translation.conventions.rules import Step
+from otel_braintrust.translation.blanks import Blanks, Draft
+from otel_braintrust.translation.conventions import Dispatch
+from otel_braintrust.translation.conventions.rules import Step, slot_of
+from otel_braintrust.translation.conventions.slots import Texts
+from otel_braintrust.translation.outlines import Outline
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.recording import Recorder
 from otel_braintrust.translation.remainder import Said, unsaid
+from otel_braintrust.translation.simple_content import OddError
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.strict import strict_row
-
-# The attributes of one span whose values differ from span to span: who reads each, key and value.
-Varying = list[tuple[Route, str, Any]]
 
 # What a model's payload says of these goes below what attributes say (`content._take_request`).
 PAYLOAD_RANK = 80
 _OF_MODELS = frozenset({"request_model", "response_model", "provider"})
+_OF_TOOLS = frozenset({"tool_name", "tool_call_id"})
 # What no attribute of a form's spans may give: there it would have to be set against the rest.
 _RARE = (
     "scores",
@@ -87,7 +89,9 @@ class Form:
         self._settled = settled
         self._entries = strict_row(entries)
         self._context = strict_row(described)
+        self._span_attributes = translation.span_attributes(span, span_type, settled)
         self._provider = entries.get("provider")
+        self._excludes_cache = metrics.excludes_cache(settled)
         self._steps = steps
         said = Said(entries)
         self._remainders = {
@@ -99,84 +103,167 @@ class Form:
             if any(is_set(each.value) and each.rank < PAYLOAD_RANK for each in suggestions)
         )
         self.parent = settled.parent
+        self.blanks: dict[Outline, Blanks] = {}
 
-    def fill(self, span: SpanView, varying: Varying) -> dict[str, Any] | None:
-        """Make the row of a span of this shape; None if the span shows more than its shape tells.
+    def draft(self, outline: Outline) -> Blanks:
+        """Find who writes the varying attributes of spans of this form, by their keys.
+
+        Args:
+            outline: the keys.
+        """
+        taken = {*self._entries, *self._ruled, *_OF_MODELS}
+        if self._span_type == "llm":
+            taken |= _OF_TOOLS
+        draft = Draft(
+            outline.varying,
+            span_type=self._span_type,
+            taken=taken,
+            reasons=self._settled.finish_reasons,
+            texts=[slot for step in self._steps if isinstance(slot := slot_of(step), Texts)],
+        )
+        return draft.blanks()
+
+    def fill(self, span: SpanView, blanks: Blanks) -> dict[str, Any] | None:
+        """Make the row of a span of this form; None if the span shows more than its shape tells.
 
         Args:
             span: the span's view.
-            varying: its attributes that vary.
+            blanks: who writes its varying attributes.
         """
         try:
-            reading = self._read(span, varying)
-            if bool(reading.usage) is not self._has_usage:
-                return None
-            return self._written(span, reading)
+            return self._filled(span, blanks)
         except Exception:  # noqa: BLE001 - the whole way tells what failed, and keeps the rest
-            return None
+            return self.fill(span, blanks.otherwise) if blanks.otherwise is not None else None
 
-    def _read(self, span: SpanView, varying: Varying) -> Reading:
+    def _filled(self, span: SpanView, blanks: Blanks) -> dict[str, Any]:
+        attributes = span.attributes
+        row = translation.identity(span)
+        row["span_attributes"] = self._span_attributes.copy()
+        if blanks.asked is not None:
+            row["input"] = blanks.asked(attributes)
+        if blanks.answered is not None:
+            row["output"] = blanks.answered(attributes)
+        if self._settled.tags:
+            row["tags"] = list(self._settled.tags)
+        row["metadata"] = entries = self._entries.copy()
+        for key, value in zip(blanks.loose, blanks.loose_of(attributes), strict=True):
+            entries[key] = metadata.shown(value)
+        for name, key, is_kept in blanks.entries:
+            value = attributes[key]
+            if type(value) is not str or not is_set(value) or metadata.shown(value) is not value:
+                raise OddError
+            entries[name] = value
+            if is_kept:
+                entries[key] = value
+        row["metrics"] = numbers = translation.times(span)
+        if blanks.counts:
+            self._add_counts(blanks, attributes, numbers, entries)
+        if blanks.rest:
+            self._add_rest(span, blanks, row)
+        elif self._remainders or bool(blanks.counts) is not self._has_usage:
+            raise OddError
+        row["context"] = self._context.copy()
+        return row
+
+    def _add_counts(
+        self,
+        blanks: Blanks,
+        attributes: Mapping[str, Any],
+        numbers: dict[str, Any],
+        entries: dict[str, Any],
+    ) -> None:
+        record: dict[str, int] = {}
+        for (name, _), value in zip(blanks.counts, blanks.counts_of(attributes), strict=True):
+            if type(value) is not int or not 0 < value <= usage.MAX_TOKENS:
+                raise OddError
+            record[name] = value
+        counts = usage.simple(record)
+        if counts is None:
+            found = usage.resolve(
+                usage.UsageRecords({blanks.family: record}),
+                excludes_cache=self._excludes_cache,
+                provider=self._provider,
+                is_embedding=self._settled.is_embedding,
+            )
+            if found is None or found.normalised or found.rejected or found.reported_total:
+                raise OddError
+            counts = found.counts
+        if self._span_type == "llm":
+            numbers |= counts
+        else:
+            self._add(entries, {"aggregated_usage": counts})
+
+    def _add_rest(self, span: SpanView, blanks: Blanks, row: dict[str, Any]) -> None:
+        """Have the rules read what is no blank, and decide what comes of it."""
+        reading = self._read(span, blanks)
+        if bool(blanks.counts or reading.usage) is not self._has_usage:
+            raise OddError
+        if reading.inputs or reading.outputs or reading.system is not None:
+            if blanks.asked is not None and (reading.inputs or reading.system is not None):
+                raise OddError
+            if blanks.answered is not None and reading.outputs:
+                raise OddError
+            asked, answered = content.decide(reading, self._span_type)
+            if asked is not content.UNSET:
+                row["input"] = asked
+            if answered is not content.UNSET:
+                row["output"] = answered
+        counted: dict[str, Any] = {}
+        if blanks.counts and (reading.usage or reading.costs):
+            raise OddError
+        row["metrics"] |= metrics.decide(reading, self._span_type, self._provider, counted)
+        named = self._named(reading, blanks) if reading.named else {}
+        if any(_not_varying(reading)):
+            raise OddError
+        entries = row["metadata"]
+        for added in (named, counted, reading.user_metadata, metadata.opened(reading.leftovers)):
+            self._add(entries, added)
+        if reading.remainders or self._remainders:
+            reading.remainders = {**self._remainders, **reading.remainders}
+            metadata.add_remainders(reading, row, entries)
+
+    def _add(self, entries: dict[str, Any], added: Mapping[str, Any]) -> None:
+        for key, value in added.items():
+            if key in entries:  # what becomes of the two is a longer story
+                raise OddError
+            entries[key] = value
+
+    def _read(self, span: SpanView, blanks: Blanks) -> Reading:
         settled = self._settled
         reading = Reading(span)
         reading.finish_reasons = settled.finish_reasons
         reading.is_embedding = settled.is_embedding
         reading.excludes_cache = settled.excludes_cache
-        loose = reading.leftovers
-        for (rule, rest, _, _), key, value in varying:
-            if rule is None:
+        attributes, loose = span.attributes, reading.leftovers
+        for route, key in blanks.rest:
+            value = attributes[key]
+            if route.rule is None:
                 taken = False
-            elif rest is None:
-                taken = rule(reading, key, value)
+            elif route.rest is None:
+                taken = route.rule(reading, key, value)
             else:
-                taken = rule(reading, key, rest, value)
+                taken = route.rule(reading, key, route.rest, value)
             if not taken and key not in loose:
                 loose[key] = value
         for step in self._steps:
             step(reading)
         return reading
 
-    def _written(self, span: SpanView, reading: Reading) -> dict[str, Any] | None:
-        asked = answered = content.UNSET
-        if reading.inputs or reading.outputs or reading.system is not None:
-            asked, answered = content.decide(reading, self._span_type)
-        counted: dict[str, Any] = {}
-        numbers = metrics.decide(reading, self._span_type, self._provider, counted)
-        named = self._named(reading) if reading.named else _NO_ENTRIES
-        if named is None or any(_not_varying(reading)):
-            return None
-        entries = self._entries.copy()
-        for added in (named, counted, reading.user_metadata, metadata.opened(reading.leftovers)):
-            for key, value in added.items():
-                if key in entries:
-                    return None
-                entries[key] = value
-        settled = self._settled
-        row = translation.compose(span, self._span_type, settled, asked, answered)
-        if reading.remainders or self._remainders:
-            reading.remainders = {**self._remainders, **reading.remainders}
-            metadata.add_remainders(reading, {**row, "metrics": numbers}, entries)
-        row["metadata"] = entries
-        row["metrics"] = numbers
-        row["context"] = self._context.copy()
-        return row
-
-    def _named(self, reading: Reading) -> dict[str, Any] | None:
-        """The entries that varying attributes name; None if these touch what is settled."""
+    def _named(self, reading: Reading, blanks: Blanks) -> dict[str, Any]:
+        """The entries that attributes name which are no blanks."""
         entries: dict[str, Any] = {}
         free = {}
+        ruled = self._ruled.union(name for name, _, _ in blanks.entries)
         for name, suggestions in reading.named.items():
-            if name not in self._ruled:
+            if name not in ruled:
                 if name in _OF_MODELS:
-                    return None
+                    raise OddError
                 free[name] = suggestions
             elif any(each.rank < PAYLOAD_RANK for each in suggestions):
-                return None
+                raise OddError
         if free:
             metadata.add_named(reading, free, self._span_type, entries)
         return entries
-
-
-_NO_ENTRIES: dict[str, Any] = {}
 
 
 class _Watched(dict[str, Any]):
@@ -199,12 +286,12 @@ class _Watched(dict[str, Any]):
         return super().pop(key, *default)
 
 
-def new_form(span: SpanView, varying: Varying, dispatch: Dispatch) -> Form | None:
+def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | None:
     """Work out what all spans of this one's shape have in common.
 
     Args:
         span: a span without events and links.
-        varying: its attributes that vary.
+        outline: its keys.
         dispatch: the compiled tables.
 
     Returns:
@@ -227,12 +314,12 @@ def new_form(span: SpanView, varying: Varying, dispatch: Dispatch) -> Form | Non
         return None
     has_usage = bool(whole.usage)
     row = translation.write(whole)
-    unsettled = {key: route.rule for route, key, _ in varying if key in consulted}
+    unsettled = {key: route.rule for route, key in outline.varying if key in consulted}
     if any(rule is not None for rule in unsettled.values()) or "error" in row:
         return None
     if unsettled:
         raise UnsettledError(unsettled.keys())
-    return _settled_form(span, varying, dispatch, steps, row["span_attributes"]["type"], has_usage)
+    return _settled_form(span, outline, dispatch, steps, row["span_attributes"]["type"], has_usage)
 
 
 def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
@@ -244,13 +331,13 @@ def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
 
 def _settled_form(
     span: SpanView,
-    varying: Varying,
+    outline: Outline,
     dispatch: Dispatch,
     steps: list[Step],
     span_type: str,
     has_usage: bool,
 ) -> Form | None:
-    loose = {key for _, key, _ in varying}
+    loose = {key for _, key in outline.varying}
     attributes = {key: value for key, value in span.attributes.items() if key not in loose}
     settled = Reading(span)
     translation.read_into(settled, attributes, (), dispatch)

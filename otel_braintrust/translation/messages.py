@@ -161,9 +161,7 @@ def _without_noise(body: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in body.items() if k not in _LANGCHAIN_NOISE or k == "additional_kwargs"}
 
 
-_PLAIN_ROLES = KNOWN_ROLES - {"tool"}
-_ROLE_AND_PARTS = ({"role", "parts"}, {"role", "parts", "finish_reason"})
-_TEXT_PART = {"type", "content"}
+PLAIN_ROLES = KNOWN_ROLES - {"tool"}
 # A text that begins with one of these may be the JSON text of a list of parts.
 _MAY_BE_PARTS = frozenset({"", "[", " ", "\n"})
 
@@ -173,16 +171,18 @@ def plain(message: Any) -> Message | None:
     if type(message) is not dict:
         return None
     role, text = message.get("role"), message.get("content")
-    if type(role) is not str or role not in _PLAIN_ROLES:
+    if type(role) is not str or role not in PLAIN_ROLES:
         return None
     if text is None:
         listed = message.get("parts")
-        if type(listed) is not list or len(listed) != 1 or message.keys() not in _ROLE_AND_PARTS:
+        if type(listed) is not list or len(listed) != 1:
+            return None
+        if len(message) != 2 and not (len(message) == 3 and "finish_reason" in message):
             return None
         (part,) = listed
-        if type(part) is not dict or part.keys() != _TEXT_PART or part["type"] != "text":
+        if type(part) is not dict or len(part) != 2 or part.get("type") != "text":
             return None
-        text = part["content"]
+        text = part.get("content")
         return {"role": role, "content": text} if type(text) is str else None
     if len(message) != 2 or type(text) is not str or text[:1] in _MAY_BE_PARTS:
         return None

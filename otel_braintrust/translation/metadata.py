@@ -157,12 +157,14 @@ def _opened(text: str) -> Any:
 _OPENINGS = frozenset('{["' + " \t\r\n")
 
 
+def shown(value: Any) -> Any:
+    """An attribute that no field took, as the metadata shows it."""
+    return _opened(value) if type(value) is str and value[:1] in _OPENINGS else value
+
+
 def opened(leftovers: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes that no field took, as the metadata shows them."""
-    return {
-        key: _opened(value) if type(value) is str and value[:1] in _OPENINGS else value
-        for key, value in leftovers.items()
-    }
+    return {key: shown(value) for key, value in leftovers.items()}
 
 
 def _set_aside(metadata: dict[str, Any], name: str, value: Any) -> None:

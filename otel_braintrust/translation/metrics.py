@@ -60,10 +60,9 @@ def decide(
 def _counts(reading: Reading, provider: str | None, metadata: dict[str, Any]) -> dict[str, int]:
     if not reading.usage:
         return {}
-    excludes_cache = reading.excludes_cache or _is_exclusive(reading)
     found = usage.resolve(
         reading.usage,
-        excludes_cache=excludes_cache,
+        excludes_cache=excludes_cache(reading),
         provider=provider,
         is_embedding=reading.is_embedding,
     )
@@ -88,9 +87,10 @@ def _counts(reading: Reading, provider: str | None, metadata: dict[str, Any]) ->
     return found.counts
 
 
-def _is_exclusive(reading: Reading) -> bool:
+def excludes_cache(reading: Reading) -> bool:
+    """Tell whether a span's producer leaves cache tokens out of the input count."""
     scope, name = reading.span.scope_name, reading.span.name.lower()
-    if scope.startswith(EXCLUSIVE_SCOPES):
+    if reading.excludes_cache or scope.startswith(EXCLUSIVE_SCOPES):
         return True
     # Of Bedrock's calls only Converse is recorded as it is; `invoke_model` is summed up.
     return scope.startswith(CONVERSE_SCOPES) and "invoke_model" not in name

@@ -15,14 +15,16 @@ from collections.abc import Hashable
 from typing import Any
 
 from otel_braintrust.translation import row as translation
+from otel_braintrust.translation.blanks import Blanks
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch
-from otel_braintrust.translation.forms import Form, UnsettledError, Varying, new_form
+from otel_braintrust.translation.forms import Form, UnsettledError, new_form
+from otel_braintrust.translation.outlines import Outline, Outlines
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.strict import strict
 
 MAX_FORMS = 256
-# A longer text does not recur, or would fill the memory that forms may have.
-MAX_SETTLED_CHARACTERS = 16_384
+# Conversations of one form have as many outlines as there are lengths of them.
+MAX_BLANKS = 256
 # Of so many spans in a row at least one in eight must find its form, else the search is given up
 # for a while: it costs, and some applications never make the same kind of span twice.
 WINDOW = 512
@@ -42,9 +44,9 @@ class Recurring:
 
     def __init__(self, dispatch: Dispatch = DISPATCH) -> None:
         self.dispatch = dispatch
+        self._outlines = Outlines(dispatch)
         self._forms: dict[Hashable, Form | None] = {}
         self._seen: set[int] = set()
-        self._settled: set[str] = set()  # keys without a rule whose values decide something
         self._looked_up = self._pause = self._filled_before = 0
         self.filled = 0
 
@@ -57,20 +59,27 @@ class Recurring:
         Returns:
             Its row, as `row.make` makes it, and the parent that the span names.
         """
-        sketch = None if self.dispatch.users or not self._is_searched() else self._sketch(span)
-        if sketch is None:
+        if (
+            span.status_code == "ERROR"
+            or self.dispatch.users
+            or not self._is_searched()
+            or not span.has_only_attributes
+        ):
             return _whole_way(span, self.dispatch)
-        shape, varying = sketch
+        outline = self._outlines.of(span.attributes)
         try:
+            shape = (outline.shape_of(span.attributes), span.frame)
             form = self._forms.get(shape)
         except TypeError:  # a list or an object as a value
             return _whole_way(span, self.dispatch)
-        row = form.fill(span, varying) if form is not None else None
-        if form is None or row is None:
+        if form is None:
             row, parent = _whole_way(span, self.dispatch)
-            if form is None and shape not in self._forms:
-                self._learn(span, shape, varying, row)
+            if row is not None and shape not in self._forms:
+                self._learn(span, outline, shape, row)
             return row, parent
+        row = self._filled(span, form, outline)
+        if row is None:
+            return _whole_way(span, self.dispatch)
         self.filled += 1
         return row, form.parent
 
@@ -85,47 +94,24 @@ class Recurring:
             self._looked_up, self._filled_before = 0, self.filled
         return True
 
-    def _sketch(self, span: SpanView) -> tuple[Hashable, Varying] | None:
-        """The shape of a span and what varies in it; None for a span that is read whole."""
-        if span.status_code == "ERROR" or not span.has_only_attributes:
-            return None
-        routes, settled = self.dispatch.routes, self._settled
-        shape: list[Any] = [
-            span.name,
-            span.scope_name,
-            span.kind,
-            span.status_code,
-            span.parent_span_id is None,
-            span.scope_version,
-            id(span.scope_attributes),  # the same object where there are none
-            id(span.resource),
-        ]
-        varying: Varying = []
-        mark = None
-        for key, value in span.attributes.items():
-            route = routes.get(key) or self.dispatch.route(key)
-            if route.varies and key not in settled:
-                varying.append((route, key, value))
-                if route.mark is not mark:
-                    mark = route.mark
-                    shape.append(mark)
-                continue
-            shape.append(key)
-            kind = type(value)
-            if kind is str:
-                if len(value) > MAX_SETTLED_CHARACTERS:
-                    return None
-                shape.append(value)
-            else:  # 1, 1.0 and True are equal, and are not the same in a row
-                shape.append((kind, value))
-                if kind is tuple:
-                    shape.extend(map(type, value))
-        return tuple(shape), varying
+    def _filled(self, span: SpanView, form: Form, outline: Outline) -> dict[str, Any] | None:
+        blanks = form.blanks.get(outline)
+        if blanks is None:  # the first span of this form with these keys: rules read it
+            if len(form.blanks) >= MAX_BLANKS:
+                form.blanks.clear()
+            blanks = form.blanks[outline] = Blanks(outline.varying)
+        elif blanks.is_provisional:
+            row, _ = _whole_way(span, self.dispatch)
+            self._find_blanks(span, form, outline, row)
+            return row
+        return form.fill(span, blanks)
 
     def _learn(
-        self, span: SpanView, shape: Hashable, varying: Varying, row: dict[str, Any] | None
+        self, span: SpanView, outline: Outline, shape: Hashable, row: dict[str, Any]
     ) -> None:
         """Make a form of a shape when it comes for the second time."""
+        if not outline.may_recur(span.attributes):
+            return
         mark = hash(shape)
         if mark not in self._seen:
             if len(self._seen) >= 16 * MAX_FORMS:
@@ -135,16 +121,31 @@ class Recurring:
         if len(self._forms) >= MAX_FORMS:
             self._forms.clear()
         self._forms[shape] = None
-        if row is None:
-            return
         try:
-            form = new_form(span, varying, self.dispatch)
+            form = new_form(span, outline, self.dispatch)
         except UnsettledError as found:
-            self._settled |= found.keys
+            self._outlines.settle(found.keys)
             self._forms.clear()
             return
-        if form is not None and strict(form.fill(span, varying)) == strict(row):
+        if form is not None and _is(row, form.fill(span, Blanks(outline.varying))):
+            self._find_blanks(span, form, outline, row)
             self._forms[shape] = form
+
+    def _find_blanks(
+        self, span: SpanView, form: Form, outline: Outline, row: dict[str, Any] | None
+    ) -> None:
+        """Find who writes the attributes with some keys into a form, and see that it does."""
+        blanks = form.draft(outline)
+        if not _is(row, form.fill(span, blanks)):
+            blanks = Blanks(outline.varying)
+        else:
+            blanks.otherwise = Blanks(outline.varying)
+        blanks.is_provisional = False
+        form.blanks[outline] = blanks
+
+
+def _is(row: dict[str, Any] | None, filled: dict[str, Any] | None) -> bool:
+    return filled is not None and strict(filled) == strict(row)
 
 
 def _whole_way(span: SpanView, dispatch: Dispatch) -> tuple[dict[str, Any] | None, str | None]:

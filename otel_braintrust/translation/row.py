@@ -116,7 +116,7 @@ def read_into(
         if span.scope_name.startswith(scope):
             run(reading, owner, step)
     for key, value in attributes.items():
-        rule, rest, _, _ = routes.get(key) or dispatch.route(key)
+        rule, rest, *_ = routes.get(key) or dispatch.route(key)
         if rule is None:
             taken = False
         elif rest is None:
@@ -216,12 +216,7 @@ def compose(
     """
     row = identity(span)
     own = reading.own
-    named: dict[str, Any] = {"name": span.name, "type": span_type}
-    if reading.purpose:
-        named["purpose"] = reading.purpose
-    if "span_attributes" in own:
-        named |= own["span_attributes"]
-    row["span_attributes"] = named
+    row["span_attributes"] = span_attributes(span, span_type, reading)
     if asked is not content.UNSET:
         row["input"] = asked
     if answered is not content.UNSET:
@@ -234,6 +229,22 @@ def compose(
     if reading.tags:
         row["tags"] = list(reading.tags)
     return row
+
+
+def span_attributes(span: SpanView, span_type: str, reading: Reading) -> dict[str, Any]:
+    """Return what the row tells of the span itself: its name, type and purpose.
+
+    Args:
+        span: the span.
+        span_type: its Braintrust type.
+        reading: what was read of it.
+    """
+    named: dict[str, Any] = {"name": span.name, "type": span_type}
+    if reading.purpose:
+        named["purpose"] = reading.purpose
+    if "span_attributes" in reading.own:
+        named |= reading.own["span_attributes"]
+    return named
 
 
 # Fields that only `braintrust.*` attributes have.

@@ -97,6 +97,21 @@ class Usage:
     filled: dict[str, str] = field(default_factory=dict)
 
 
+_SIMPLE = ({PROMPT, COMPLETION}, {PROMPT, COMPLETION, TOTAL})
+
+
+def simple(record: Mapping[str, int]) -> dict[str, int] | None:
+    """Return the counts of a record of prompt, completion and their sum; None for any other.
+
+    Args:
+        record: counts above zero of one family, the only one that speaks of the call.
+    """
+    if record.keys() not in _SIMPLE:
+        return None
+    total = record[PROMPT] + record[COMPLETION]
+    return {**record, TOTAL: total} if record.get(TOTAL, total) == total else None
+
+
 def resolve(
     records: UsageRecords, *, excludes_cache: bool, provider: str | None, is_embedding: bool = False
 ) -> Usage | None:

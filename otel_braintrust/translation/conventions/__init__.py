@@ -53,7 +53,9 @@ from otel_braintrust.translation.conventions.rules import (
     PrefixRule,
     Rule,
     Step,
+    slot_of,
 )
+from otel_braintrust.translation.conventions.slots import Slot
 
 CONVENTIONS: tuple[Convention, ...] = tuple(
     module.CONVENTION
@@ -105,12 +107,14 @@ class Route(NamedTuple):
         rest: what is left of the key after the prefix whose rule it is; None: it is the key's own.
         mark: the key, or the prefix.
         varies: its value differs from span to span, and nothing hangs on it: see `rules.varying`.
+        slot: what becomes of its value where no other attribute speaks of the same.
     """
 
     rule: Any
     rest: str | None
     mark: str
     varies: bool = True
+    slot: Slot | None = None
 
 
 # Keys of numbered families are endless; beyond so many the table begins anew.
@@ -151,10 +155,11 @@ class Dispatch:
     def _new_route(self, key: str) -> Route:
         rule = self.keys.get(key)
         if rule is not None:
-            route = Route(rule, None, key, hasattr(rule, "varies"))
+            route = Route(rule, None, key, hasattr(rule, "varies"), slot_of(rule))
         elif key.partition(".")[0] in self.heads and (prefix := self.prefix_of(key)) is not None:
             prefix_rule = self.prefixes[prefix]
-            route = Route(prefix_rule, key[len(prefix) :], prefix, hasattr(prefix_rule, "varies"))
+            varies, slot = hasattr(prefix_rule, "varies"), slot_of(prefix_rule)
+            route = Route(prefix_rule, key[len(prefix) :], prefix, varies, slot)
         else:
             route = Route(None, None, key)
         if len(self.routes) >= MAX_ROUTES:

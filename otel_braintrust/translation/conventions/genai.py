@@ -10,6 +10,7 @@ from typing import Any
 
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.translation.conventions.slots import System
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode, read_literal
 from otel_braintrust.translation.reading import (
     DOMAIN_FORM,
@@ -118,15 +119,6 @@ _ANY = frozenset({LLM, TASK, TOOL, FUNCTION, "score", "eval"})
 _LLM_TASK = frozenset({LLM, TASK})
 
 
-@rules.varying
-def _input_messages(reading: Reading, key: str, value: Any) -> bool:
-    reading.offer(
-        "input", Candidate(FIRST_CHOICE, "messages", value, {key: value}, _LLM_TASK, order=2)
-    )
-    return True
-
-
-@rules.varying
 def _system_instructions(reading: Reading, key: str, value: Any) -> bool:
     reading.system = Candidate(FIRST_CHOICE, "system", value, {key: value})
     return True
@@ -225,11 +217,13 @@ CONVENTION = Convention(
         "gen_ai.response_model": rules.named("response_model", 15),
         "gen_ai.response.id": rules.named("response_id", keep=False),
         "gen_ai.response.status": rules.named("response_status"),
-        "gen_ai.input.messages": _input_messages,
+        "gen_ai.input.messages": rules.content(
+            "input", FIRST_CHOICE, "messages", homes=_LLM_TASK, order=2
+        ),
         "gen_ai.output.messages": rules.content(
             "output", FIRST_CHOICE, "messages", homes=_LLM_TASK, order=2
         ),
-        "gen_ai.system_instructions": _system_instructions,
+        "gen_ai.system_instructions": rules.varying(_system_instructions, System()),
         "gen_ai.tool.definitions": rules.tools(20),
         "gen_ai.response.finish_reasons": _finish_reasons,
         "gen_ai.response.finish_reason": _finish_reasons,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions.rules import NO_TYPES, Step, varying
+from otel_braintrust.translation.conventions.slots import Texts
 from otel_braintrust.translation.reading import Candidate, Reading
 
 _ROLES = {"input": "user", "output": "assistant"}
@@ -42,7 +43,7 @@ def messages(
             listed = _with_thoughts(listed)
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
-    return varying(step)
+    return varying(step, Texts(family, side, "role", "content"))
 
 
 def _with_reasons(members: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 from otel_braintrust.translation.conventions import rules
 from otel_braintrust.translation.conventions.genai_events import add_evaluation
 from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.translation.conventions.slots import Texts
 from otel_braintrust.translation.decoding import decode, decode_container
 from otel_braintrust.translation.reading import (
     DOMAIN_FORM,
@@ -170,7 +171,7 @@ def _build_messages(family: str, side: str) -> rules.Step:
             Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
         )
 
-    return rules.varying(step)
+    return rules.varying(step, Texts(family, side, "message.role", "message.content"))
 
 
 @rules.varying

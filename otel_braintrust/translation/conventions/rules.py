@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from otel_braintrust.translation.conventions.slots import Content, Count, Entry, Field, Slot
 from otel_braintrust.translation.decoding import (
     as_list,
     as_mapping,
@@ -20,7 +21,7 @@ from otel_braintrust.translation.decoding import (
     is_placeholder,
 )
 from otel_braintrust.translation.parameters import is_set, parameter, parameters_of
-from otel_braintrust.translation.reading import DUMP, KEPT_ELSEWHERE, Candidate, Reading
+from otel_braintrust.translation.reading import DUMP, KEPT_ELSEWHERE, OWN, Candidate, Reading
 from otel_braintrust.translation.span import SpanEvent
 from otel_braintrust.translation.tools import to_tools
 
@@ -42,15 +43,25 @@ _IDENTIFIERS = frozenset(
 AnyRule = TypeVar("AnyRule", bound=Callable[..., Any])
 
 
-def varying(rule: AnyRule) -> AnyRule:
+def varying(rule: AnyRule, slot: Slot | None = None) -> AnyRule:
     """Mark a rule whose value differs from span to span and decides nothing but its own field.
 
     Such a rule may offer content, a count, a cost, a time, an identifier or a user's own entry; it
     looks at nothing but its value and leaves all else in the reading alone. What spans of one shape
     have in common is then worked out once: see `recurring`.
+
+    Args:
+        rule: the rule.
+        slot: what becomes of the value where no other attribute speaks of the same field.
     """
     rule.varies = True  # type: ignore[attr-defined]  # functions take any attribute
+    rule.slot = slot  # type: ignore[attr-defined]
     return rule
+
+
+def slot_of(rule: Callable[..., Any]) -> Slot | None:
+    """What becomes of the values that a rule or a step reads, if that can be said at once."""
+    return getattr(rule, "slot", None)
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def named(name: str, rank: int = 50, *, keep: bool = False, convert: Any = None)
         reading.suggest(name, rank, key, convert(value) if convert else value, value)
         return not keep
 
-    return varying(read) if name in _IDENTIFIERS else read
+    return varying(read, Entry(name, keep)) if name in _IDENTIFIERS else read
 
 
 def setting(name: str, rank: int = 50) -> Rule:
@@ -171,7 +182,7 @@ def count(family: str, name: str) -> Rule:
     def read(reading: Reading, key: str, value: Any) -> bool:
         return reading.count(family, name, key, value)
 
-    return varying(read)
+    return varying(read, Count(family, name))
 
 
 def cost(rank: int) -> Rule:
@@ -232,7 +243,7 @@ def content(
             reading.offer(side, Candidate(rank, form, value, {key: value}, homes, order))
         return True
 
-    return varying(read)
+    return varying(read, Content(side, form) if rank != OWN else None)
 
 
 def member(side: str, name: str, rank: int, *, homes: frozenset[str] = NO_TYPES) -> Rule:
@@ -320,7 +331,7 @@ def numbered(family: str) -> PrefixRule:
     """A prefix of a flat family: `PREFIX.N.FIELD` is a field of its Nth member."""
 
     def read(reading: Reading, key: str, rest: str, value: Any) -> bool:
-        place = _place(rest)
+        place = place_of(rest)
         if place is None:
             return False
         # As `Reading.gather`, without a call more for each of what may be a thousand fields.
@@ -334,11 +345,11 @@ def numbered(family: str) -> PrefixRule:
         gathered.raw[key] = value
         return True
 
-    return varying(read)
+    return varying(read, Field(family))
 
 
 @functools.lru_cache(maxsize=8_192)
-def _place(rest: str) -> tuple[int, str] | None:
+def place_of(rest: str) -> tuple[int, str] | None:
     """The number and the name in `N.NAME`; None if that is no member of a family."""
     index, _, name = rest.partition(".")
     if not name or not index.isdigit() or len(index) > MAX_INDEX_DIGITS:

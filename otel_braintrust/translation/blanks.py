@@ -1,0 +1,174 @@
+"""The blanks of a form: varying attributes whose values are written straight into their places.
+
+Most attributes that vary are the only ones of a span to speak of their field: a count, an id, the
+messages of a call. For these no rule is run and nothing is decided. The rest is left to the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from otel_braintrust.translation import simple_content
+from otel_braintrust.translation.conventions import Route
+from otel_braintrust.translation.conventions.rules import place_of
+from otel_braintrust.translation.conventions.slots import (
+    Content,
+    Count,
+    Entry,
+    Field,
+    System,
+    Texts,
+)
+from otel_braintrust.translation.outlines import Values, values_of
+
+Varying = tuple[tuple[Route, str], ...]
+Reader = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Blanks:
+    """Who writes each varying attribute of a span.
+
+    Attributes:
+        rest: attributes left to their rules.
+        loose: attributes that no dialect knows.
+        entries: metadata entries: name, key, and whether the attribute stays as well.
+        family: the family of the token counts.
+        counts: their names and keys.
+        asked: reads the row's input.
+        answered: reads its output.
+        otherwise: who writes them where a value is not as these expect.
+        is_provisional: they may yet be found to be written more simply.
+    """
+
+    rest: Varying
+    loose: tuple[str, ...] = ()
+    entries: tuple[tuple[str, str, bool], ...] = ()
+    family: str = ""
+    counts: tuple[tuple[str, str], ...] = ()
+    asked: Reader | None = None
+    answered: Reader | None = None
+    otherwise: Blanks | None = None
+    is_provisional: bool = True
+    loose_of: Values = field(init=False)
+    counts_of: Values = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loose_of = values_of(self.loose)
+        self.counts_of = values_of([key for _, key in self.counts])
+
+
+class Draft:
+    """Finds the blanks among the varying attributes of a span.
+
+    Args:
+        varying: the attributes, and who reads them.
+        span_type: the span's Braintrust type.
+        taken: metadata entries that other attributes of the span speak of.
+        reasons: reasons why the model stopped, for answers that carry none.
+        texts: what steps make of flat families.
+    """
+
+    def __init__(
+        self,
+        varying: Varying,
+        *,
+        span_type: str,
+        taken: Collection[str],
+        reasons: Sequence[Any],
+        texts: Iterable[Texts],
+    ) -> None:
+        self._varying = varying
+        self._span_type = span_type
+        self._taken = taken
+        self._reasons = reasons
+        self._texts = {each.family: each for each in texts}
+        self._written: set[str] = set()
+
+    def blanks(self) -> Blanks:
+        """The blanks, and what is left to the rules."""
+        family, counts = self._counts()
+        blanks = Blanks(
+            (),
+            loose=self._loose(),
+            entries=self._entries(),
+            family=family,
+            counts=counts,
+            asked=self._reader("input"),
+            answered=self._reader("output"),
+        )
+        blanks.rest = tuple(pair for pair in self._varying if pair[1] not in self._written)
+        return blanks
+
+    def _with(self, slot_type: type) -> list[tuple[Any, Route, str]]:
+        """The attributes of one kind of slot: slot, route and key."""
+        return [
+            (route.slot, route, key)
+            for route, key in self._varying
+            if isinstance(route.slot, slot_type)
+        ]
+
+    def _loose(self) -> tuple[str, ...]:
+        names = {slot.name for slot, _, _ in self._with(Entry)}.union(self._taken)
+        loose = [key for route, key in self._varying if route.rule is None and key not in names]
+        self._written.update(loose)
+        return tuple(loose)
+
+    def _entries(self) -> tuple[tuple[str, str, bool], ...]:
+        found = [(slot.name, key, slot.is_kept) for slot, _, key in self._with(Entry)]
+        names = [*self._taken, *(name for name, _, _ in found)]
+        entries = [
+            (name, key, is_kept)
+            for name, key, is_kept in found
+            if names.count(name) == 1 and not (is_kept and key in names)
+        ]
+        self._written.update(key for _, key, _ in entries)
+        return tuple(entries)
+
+    def _counts(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        found = self._with(Count)
+        families = {slot.family for slot, _, _ in found}
+        counts = tuple((slot.name, key) for slot, _, key in found)
+        if len(families) != 1 or len(dict(counts)) < len(counts):
+            return "", ()
+        self._written.update(key for _, key in counts)
+        return families.pop(), counts
+
+    def _reader(self, side: str) -> Reader | None:
+        """What reads the only source of a side; None where there are several, or not so simple."""
+        keys = [key for slot, _, key in self._with(Content) if slot.side == side]
+        families = {
+            slot.family
+            for slot, _, _ in self._with(Field)
+            if slot.family in self._texts and self._texts[slot.family].side == side
+        }
+        systems = [key for _, _, key in self._with(System)] if side == "input" else []
+        if len(keys) + len(families) != 1 or len(systems) > 1:
+            return None
+        reader, used = self._of_family(families.pop()) if families else self._of_key(keys[0])
+        if reader is None:
+            return None
+        if systems:
+            reader = simple_content.with_system_of(systems[0], reader)
+        self._written.update(used, systems)
+        return reader
+
+    def _of_key(self, key: str) -> tuple[Reader | None, list[str]]:
+        slot = next(slot for slot, _, found in self._with(Content) if found == key)
+        reader = simple_content.reader_of(slot.form, key, slot.side, self._span_type, self._reasons)
+        return reader, [key]
+
+    def _of_family(self, family: str) -> tuple[Reader | None, list[str]]:
+        texts = self._texts[family]
+        members: dict[int, dict[str, str]] = {}
+        for slot, route, key in self._with(Field):
+            place = place_of(route.rest or "")
+            if slot.family == family and place is not None:
+                members.setdefault(place[0], {})[place[1]] = key
+        if any(fields.keys() != {texts.role, texts.text} for fields in members.values()):
+            return None, []
+        pairs = [(fields[texts.role], fields[texts.text]) for _, fields in sorted(members.items())]
+        reader = simple_content.reader_of_texts(pairs, texts.side, self._reasons)
+        return reader, [key for pair in pairs for key in pair]

@@ -1,0 +1,139 @@
+"""A row's input or output out of the only attributes that speak of it, where these are simple.
+
+Each reader gives what `content.decide` makes of the same attributes, or raises `OddError`: what is
+empty, cut short, hidden, or not of the simple kind is for `content` to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from otel_braintrust.translation.choices import to_choices
+from otel_braintrust.translation.decoding import decode_container, is_placeholder, parse
+from otel_braintrust.translation.messages import PLAIN_ROLES, to_messages
+from otel_braintrust.translation.model_requests import with_system
+from otel_braintrust.translation.outlines import values_of
+from otel_braintrust.translation.wrappers import unwrap
+
+Reader = Callable[[Mapping[str, Any]], Any]
+
+# What the text of a message begins with that may be more than a text.
+_MAY_BE_MORE = frozenset({"", "[", "{", '"', " ", "\n"})
+_OPENINGS = ("{", "[", '"')
+# What some instrumentations write as the only message where there is none.
+_NOTHING = ("null", "None")
+
+
+class OddError(ValueError):
+    """A value is not of the simple kind."""
+
+
+def reader_of(form: str, key: str, side: str, span_type: str, reasons: Sequence[Any]) -> Any:
+    """The reader of one attribute; None where its form is not simple on such a span.
+
+    Args:
+        form: one of the forms of `content_forms`.
+        key: the attribute's.
+        side: `input` or `output`.
+        span_type: the span's Braintrust type.
+        reasons: reasons why a model stopped, by position, for answers that carry none.
+    """
+    if form == "messages" and span_type != "tool":
+        return _messages(key) if side == "input" else _choices(key, list(reasons))
+    if form in ("framework", "value") and span_type != "llm":
+        return _value(key, side, span_type)
+    return _text(key) if form == "text" else None
+
+
+def reader_of_texts(pairs: Sequence[tuple[str, str]], side: str, reasons: Sequence[Any]) -> Reader:
+    """The reader of messages of which each has a role and a text, in attributes of their own.
+
+    Args:
+        pairs: the keys of role and text, in the order of the messages.
+        side: `input` or `output`.
+        reasons: as for `reader_of`.
+    """
+    roles_of = values_of([role for role, _ in pairs])
+    texts_of = values_of([text for _, text in pairs])
+    listed = list(reasons)
+
+    def read(attributes: Mapping[str, Any]) -> Any:
+        roles, texts = roles_of(attributes), texts_of(attributes)
+        if not PLAIN_ROLES.issuperset(roles):
+            raise OddError
+        for text in texts:
+            if type(text) is not str or text[:1] in _MAY_BE_MORE:
+                raise OddError
+        messages = [
+            {"role": role, "content": text} for role, text in zip(roles, texts, strict=True)
+        ]
+        return messages if side == "input" else to_choices(messages, listed)
+
+    return read
+
+
+def with_system_of(key: str, read: Reader) -> Reader:
+    """The reader of messages that go after a system prompt.
+
+    Args:
+        key: the system prompt's.
+        read: the reader of the messages.
+    """
+    return lambda attributes: with_system(read(attributes), attributes[key])
+
+
+def _messages(key: str) -> Reader:
+    def read(attributes: Mapping[str, Any]) -> Any:
+        messages = to_messages(_listed_in(attributes[key]))
+        if not messages or (len(messages) == 1 and messages[0].get("content") in _NOTHING):
+            raise OddError
+        return messages
+
+    return read
+
+
+def _choices(key: str, reasons: list[Any]) -> Reader:
+    def read(attributes: Mapping[str, Any]) -> Any:
+        choices = to_choices(_listed_in(attributes[key]), reasons)
+        if not choices:
+            raise OddError
+        for choice in choices:
+            message = choice["message"]
+            if message.get("role") == "tool" or message.get("content") in _NOTHING:
+                raise OddError
+        return choices
+
+    return read
+
+
+def _listed_in(text: Any) -> Any:
+    if type(text) is not str or text[:1] != "[":
+        raise OddError
+    return parse(text)
+
+
+def _value(key: str, side: str, span_type: str) -> Reader:
+    def read(attributes: Mapping[str, Any]) -> Any:
+        text = attributes[key]
+        if type(text) is not str or is_placeholder(text):
+            raise OddError
+        value = decode_container(text)
+        if value is text:
+            if text[:1] in _OPENINGS or span_type == "tool":  # cut short, or Python's own writing
+                raise OddError
+        elif unwrap(side, value, span_type) != value:
+            raise OddError
+        return value
+
+    return read
+
+
+def _text(key: str) -> Reader:
+    def read(attributes: Mapping[str, Any]) -> Any:
+        text = attributes[key]
+        if type(text) is not str or is_placeholder(text) or text[:1] in _OPENINGS:
+            raise OddError
+        return text
+
+    return read
