@@ -35,8 +35,12 @@ OUTPUTS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"messages", "last_message"}), "last_message"),  # Haystack agent
     (frozenset({"response", "name", "id"}), "response"),  # Gemini function response
 )
+# Whatever has none of these is no wrapper.
+_INPUT_NAMES = frozenset().union(*(keys for keys, _ in INPUTS))
+_OUTPUT_NAMES = frozenset().union(*(keys for keys, _ in OUTPUTS))
 MAX_DEPTH = 32
 _CALL = frozenset({"args", "kwargs"})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 # The argument of an agent's run that is its question; the others are settings of the run.
 QUESTIONS = (
@@ -94,7 +98,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         value: a parsed value; messages in it become chat messages, prompts lists of them.
         depth: how deep in the value this is.
     """
-    if depth > MAX_DEPTH:
+    if depth > MAX_DEPTH or type(value) in _SCALARS:
         return value
     if isinstance(value, Mapping):
         if _is_serialised(value):
@@ -107,9 +111,12 @@ def plain(value: Any, depth: int = 0) -> Any:
         if is_message(value) and (isinstance(value.get("data"), Mapping) or _is_dumped(value)):
             messages = to_messages(value)
             return messages[0] if messages and len(messages) == 1 else value
-        return {key: plain(inner, depth + 1) for key, inner in value.items()}
+        return {
+            key: inner if type(inner) in _SCALARS else plain(inner, depth + 1)
+            for key, inner in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [plain(inner, depth + 1) for inner in value]
+        return [inner if type(inner) in _SCALARS else plain(inner, depth + 1) for inner in value]
     return value
 
 
@@ -136,7 +143,7 @@ def arguments(value: Mapping[str, Any]) -> Any:
 def _asked(value: Mapping[str, Any], span_type: str) -> Any:
     if _CALL.issuperset(value) or _is_call(value):
         return arguments({key: value[key] for key in _CALL if key in value})
-    for keys, shown in INPUTS:
+    for keys, shown in () if _INPUT_NAMES.isdisjoint(value) else INPUTS:
         if keys <= value.keys():
             inner = decode_container(value[shown])
             if isinstance(inner, Mapping) and is_message(inner):
@@ -177,7 +184,7 @@ def _is_said(item: Any) -> bool:
 
 
 def _answered(value: Mapping[str, Any], span_type: str) -> Any:
-    for keys, shown in OUTPUTS:
+    for keys, shown in () if _OUTPUT_NAMES.isdisjoint(value) else OUTPUTS:
         if keys <= value.keys():
             inner = decode_container(value[shown])
             return to_choices(inner) if isinstance(inner, Mapping) and is_message(inner) else inner
