@@ -66,10 +66,21 @@ class Ledger:
             span: The span.
             size_bytes: About how much memory it holds until then.
         """
+        ticket = Ticket(span, span.context, size_bytes)
+        self.open_all([ticket])
+        return ticket
+
+    def open_all(self, tickets: Sequence[Ticket]) -> None:
+        """Enter spans that ended, as :meth:`open` does, all at once.
+
+        Args:
+            tickets: The spans, each for the first time.
+        """
         with self._lock:
-            self._ended += 1
-            self._pending_bytes += size_bytes
-            return Ticket(span, self._ended, size_bytes)
+            self._ended += len(tickets)
+            for ticket in tickets:
+                ticket.sequence = self._ended
+                self._pending_bytes += ticket.size_bytes
 
     @property
     def pending_bytes(self) -> int:

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any
+
+from opentelemetry.trace import SpanContext
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.batching import Batches
+from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS
 from otel_braintrust.exporter import BraintrustSpanExporter
+from otel_braintrust.intake import Start
 from otel_braintrust.local_roots import LocalRoots
 from otel_braintrust.passage import Passage
 from otel_braintrust.sizes import attribute_values, span_bytes
 from otel_braintrust.undelivered import Undelivered
+
+
+class _Page:
+    """What is entered together.
+
+    Attributes:
+        started: The ids of spans that started, and are not in the books yet.
+        ended: Spans that ended, and are not in the books yet.
+        go: Spans to be handed on.
+        room_bytes: How much memory there is room for.
+    """
+
+    __slots__ = ("ended", "go", "room_bytes", "started")
+
+    def __init__(self, room_bytes: int) -> None:
+        self.started: list[int] = []
+        self.ended: list[Ticket] = []
+        self.go: list[Ticket] = []
+        self.room_bytes = room_bytes
 
 
 class Desk:
@@ -42,6 +64,9 @@ class Desk:
         self._courier = exporter.courier
         # One span may always wait.
         self._max_bytes = exporter.settings.queue_bytes
+        # Where nothing is sent, no span passes by what counts it as lost.
+        nothing_is_sent = exporter.courier is None
+        self._kept_scopes = frozenset() if nothing_is_sent else self.passage.kept_scopes
         self._undelivered = undelivered
         self._batches = batches
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
@@ -55,52 +80,82 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
-        go: list[Ticket] = []
-        for event in events:
-            try:
-                if type(event) is tuple:
-                    self._enter_start(*event)
-                else:
-                    self._enter_end(event, go)
-            except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
-                self.tell_internal(error)
-        self.hand_on(go)
+        page = _Page(self._max_bytes - self._book.pending_bytes)
+        try:
+            for event in events:
+                try:
+                    if type(event) is tuple:
+                        self._enter_start(page, event)
+                    else:
+                        self._enter_end(page, event)
+                except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
+                    self.tell_internal(error)
+        finally:
+            self._post(page)
+            self.hand_on(page.go)
 
-    def _enter_start(
-        self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None
-    ) -> None:
-        context = span.context
-        span_id = context.span_id
+    def _post(self, page: _Page) -> None:
+        """Enter in the books what was noted on the page."""
+        if page.started:
+            self._undelivered.note_starts(page.started)
+            page.started = []
+        if page.ended:
+            self._book.open_all(page.ended)
+            page.ended = []
+
+    def _enter_start(self, page: _Page, event: Start) -> None:
+        span, stamp, answer = event
+        context, parent = span.context, span.parent
+        span_id = context[SPAN_ID]
         # An application may add a processor twice.
-        if not self.roots.start(span, span_id):
+        if not self.roots.start(span, span_id, parent):
             return
-        self._undelivered.note_start(span_id)
-        if context.trace_flags.sampled:
+        page.started.append(span_id)
+        if context[TRACE_FLAGS] & SAMPLED and not self._is_free(span, context, parent):
             self.passage.start(span, stamp, answer)
 
-    def _enter_end(self, span: Any, go: list[Ticket]) -> None:
+    def _enter_end(self, page: _Page, span: Any) -> None:
         if self._is_known(span):
             return
-        context = span.context
+        context, parent = span.context, span.parent
         if context is None:
             self._book.note_sampled()
             return
-        span_id = context.span_id
+        span_id = context[SPAN_ID]
         values = attribute_values(span)
         tagged = self.roots.end(span, span_id, values)
-        if not context.trace_flags.sampled:
+        if not context[TRACE_FLAGS] & SAMPLED:
+            self._post(page)
             self._book.note_sampled()
             self._undelivered.note_end(span_id, is_lost=True)
             return
-        size_bytes = span_bytes(span, values)
-        waiting_bytes = self._book.pending_bytes
-        has_room = not waiting_bytes or waiting_bytes + size_bytes <= self._max_bytes
-        ticket = self._book.open(tagged, size_bytes)
+        ticket = Ticket(tagged, context, span_bytes(span, values))
+        page.ended.append(ticket)
+        page.room_bytes -= ticket.size_bytes
+        # Rules are about the span as it was made, without the tags that rose to it.
+        if page.room_bytes >= 0 and self._is_free(span, context, parent):
+            ticket.is_local_root = parent is None or parent[IS_REMOTE]
+            page.go.append(ticket)
+        else:
+            self._post(page)
+            self._judge(page, span, ticket)
+
+    def _is_free(self, span: Any, context: SpanContext, parent: SpanContext | None) -> bool:
+        """Tell whether a span goes, and under its own parent, whatever becomes of others."""
+        scope = span.instrumentation_scope
+        if scope is None or scope.name not in self._kept_scopes:
+            return False
+        if parent is not None and not parent[TRACE_FLAGS] & SAMPLED:
+            return False
+        return not self.passage.is_concerned(context, parent)
+
+    def _judge(self, page: _Page, span: Any, ticket: Ticket) -> None:
+        """Do with a span that ended, and is in the books, what depends on others."""
+        pending_bytes = self._book.pending_bytes
         if self._courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")
-        # Rules are about the span as it was made, without the tags that rose to it.
-        elif has_room:
-            go += self.passage.end(span, ticket)
+        elif pending_bytes <= max(self._max_bytes, ticket.size_bytes):  # one may always wait
+            page.go += self.passage.end(span, ticket)
         else:
             self._turn_away(self.passage.end(span, ticket))
 
@@ -172,6 +227,8 @@ class Desk:
         """Tell whether this end was entered before: an application may add a processor twice."""
         if getattr(span, self._end_mark, False):
             return True
-        with suppress(AttributeError):  # no place for a mark
+        try:  # noqa: SIM105  (a context manager would take longer than all the rest)
             setattr(span, self._end_mark, True)
+        except AttributeError:  # no place for a mark
+            pass
         return False

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 from otel_braintrust.delivery.clerk import Clerk
@@ -19,6 +20,10 @@ READ_AT_LAST = 4096
 PATIENCE_S = 1.0
 
 
+# A span that started, what was written on it because of where, and what ``route`` said of it.
+Start = tuple[Any, "Mapping[str, Any] | None", "str | bool | None"]
+
+
 class Intake:
     """All that the application's threads do for a span's start or end is to note it here.
 
@@ -30,7 +35,7 @@ class Intake:
 
     Args:
         enter: Takes the events, in order, by one thread at a time: the arguments of
-            :meth:`note_start` as a tuple, or a span that ended. It must not raise.
+            :meth:`note_start`, or a span that ended. It must not raise.
         refuse: Called with a span that ended for which there is no place.
         places: Most events that wait to be read, if reading itself is slow.
         has_thread: Whether a thread reads; else they are read as they come.
@@ -120,8 +125,8 @@ class Intake:
     def _some(self, most: int) -> list[Any]:
         events: list[Any] = []
         with suppress(IndexError):  # what was there may have been refused since
-            while len(events) < most:
-                events.append(self._events.popleft())
+            # What was taken before that stays in the list.
+            events.extend(map(deque.popleft, repeat(self._events, most)))
         return events
 
     def stop(self) -> None:

@@ -6,7 +6,10 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from opentelemetry.trace import SpanContext
+
 from otel_braintrust.annotations import TAGS_ATTRIBUTE, united
+from otel_braintrust.contexts import IS_REMOTE, SPAN_ID
 from otel_braintrust.sizes import attribute_values
 
 # Where instrumentations write tags, Braintrust's own key first.
@@ -46,12 +49,13 @@ class LocalRoots:
         """The local root of an open span, which may have ended; None: nothing is known of it."""
         return self._roots.get(span_id)
 
-    def start(self, span: Any, span_id: int) -> bool:
+    def start(self, span: Any, span_id: int, parent: SpanContext | None) -> bool:
         """Follow a span.
 
         Args:
             span: The running span.
             span_id: Its id.
+            parent: Its parent.
 
         Returns:
             False when it is followed already.
@@ -59,8 +63,7 @@ class LocalRoots:
         roots = self._roots
         if span_id in roots:
             return False
-        parent = span.parent
-        above = None if parent is None or parent.is_remote else roots.get(parent.span_id)
+        above = None if parent is None or parent[IS_REMOTE] else roots.get(parent[SPAN_ID])
         roots[span_id] = span if above is None else above
         if len(roots) > self._max_open:
             self._forget(next(iter(roots)))

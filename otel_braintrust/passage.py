@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from otel_braintrust.accounts import Ledger, Ticket
@@ -31,6 +32,11 @@ class Passage:
         troubles: Where trouble is told.
         hand_on: Takes the tickets of spans that go, also from a thread of its own.
         inherits: See :class:`otel_braintrust.traces.reparenting.Reparenting`.
+
+    Attributes:
+        kept_scopes: The scopes met so far whose spans pass by this, unless others concern them.
+        is_concerned: Tells whether others concern a span; see
+            :meth:`otel_braintrust.traces.reparenting.Reparenting.is_concerned`.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Passage:
         )
         asks_for_all = settings.live or settings.route is not None
         asks_for_all = asks_for_all or settings.tail_ratio is not None
+        self.kept_scopes: AbstractSet[str] = frozenset() if asks_for_all else selection.kept_scopes
         self._tree = Reparenting(
             selection,
             self._filter,
@@ -63,6 +70,7 @@ class Passage:
             follows_all=asks_for_all,
             hold_s=HOLD_S if settings.span_filter is None else HOLD_FOR_FUNCTION_S,
         )
+        self.is_concerned = self._tree.is_concerned
         self._sampling: TailSampling | None = None
         if settings.tail_ratio is not None:
             self._sampling = TailSampling(

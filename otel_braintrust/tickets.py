@@ -10,25 +10,41 @@ class Ticket:
 
     Args:
         span: The span; None for one whose row is read back from disk.
-        sequence: How many spans had ended by then, this one included.
+        context: The span's context.
         size_bytes: About how much memory it holds.
+
+    Attributes:
+        sequence: How many spans had ended by then, those entered together with it included.
+        column: Where it is settled; None: it is pending.
+        parcel: The row, where it was made before the span was queued.
+        route: Where the application's function sends it.
+        is_local_root: No span of this process that goes is above it.
     """
 
-    # Defaults on the class make a ticket cheap: few have another value for long.
-    column: str | None = None
-    parcel: Any = None  # the row, where it was made before the span was queued
-    route: str | None = None  # where the application's function sends it
-    is_local_root = False  # no span of this process that goes is above it
+    __slots__ = (
+        "column",
+        "context",
+        "is_local_root",
+        "parcel",
+        "route",
+        "sequence",
+        "size_bytes",
+        "span",
+    )
 
-    def __init__(self, span: Any, sequence: int, size_bytes: int = 0) -> None:
+    def __init__(self, span: Any, context: Any, size_bytes: int = 0) -> None:
         self.span = span
-        self.context: Any = span.context if span is not None else None
-        self.sequence = sequence
+        self.context = context
         self.size_bytes = size_bytes
+        self.sequence = 0
+        self.column: str | None = None
+        self.parcel: Any = None
+        self.route: str | None = None
+        self.is_local_root = False
 
     @classmethod
     def on_disk(cls) -> Ticket:
         """The ticket of a span of this process whose row is read back from disk."""
-        ticket = cls(None, 0)
+        ticket = cls(None, None)
         ticket.column = "spooled"
         return ticket

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from otel_braintrust.accounts import Ticket
 
@@ -31,11 +31,11 @@ class Undelivered:
         self._lost = _Recent(self._max_spans)
         self._on_disk = _Recent(self._max_spans)
 
-    def note_start(self, span_id: int) -> None:
-        """Remember a span that starts."""
+    def note_starts(self, span_ids: Iterable[int]) -> None:
+        """Remember spans that start."""
         waiting = self._waiting
-        waiting[span_id] = None
-        if len(waiting) > self._max_spans:
+        waiting.update(dict.fromkeys(span_ids))
+        while len(waiting) > self._max_spans:
             _forget_oldest(waiting)
 
     def note_settled(self, tickets: Sequence[Ticket], column: str) -> None:

@@ -38,6 +38,9 @@ class Selection:
         infrastructure: Scopes of infrastructure beside those known.
         on_failure: Called with what the function raised.
 
+    Attributes:
+        kept_scopes: Scopes of which every span is sure to go, those that were asked for lately.
+
     Raises:
         ValueError: There is no such mode.
     """
@@ -60,6 +63,7 @@ class Selection:
         self._on_failure = on_failure
         self._by_mode = _BY_MODE[mode]
         self._early_by_scope: dict[str, Verdict | None] = {}
+        self.kept_scopes: set[str] = set()
 
     def early(self, span: Any) -> Verdict:
         """What is certain of a span that has not ended, whatever is still written on it.
@@ -102,7 +106,10 @@ class Selection:
         except KeyError:
             if len(self._early_by_scope) >= MAX_SCOPES:
                 self._early_by_scope.clear()
+                self.kept_scopes.clear()
             verdict = self._early_by_scope[name] = self._judge_scope(name or "")
+            if verdict is KEEP:
+                self.kept_scopes.add(name)
             return verdict
 
     def _judge_scope(self, scope: str) -> Verdict | None:

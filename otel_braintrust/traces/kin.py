@@ -17,7 +17,7 @@ Key = tuple[int, int]
 
 def key_of(context: SpanContext) -> Key:
     """Trace id and span id."""
-    return context.trace_id, context.span_id
+    return context[:2]  # a context is a tuple, and each of its properties is a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Kin:
         context: SpanContext = span.context
         self.span = span
         self.context = context
-        self.key = (context.trace_id, context.span_id)
+        self.key = key_of(context)
         self.parent: SpanContext | None = span.parent
         self.early = early
         self.above = above

@@ -152,7 +152,7 @@ def test_only_the_large_part_of_a_conversation_is_left_out() -> None:
     messages: list[Any] = [{"role": "user", "content": "hello"}]
     messages.append({"role": "user", "content": [{"type": "text", "text": "z" * 5000}]})
     place = Destination("project_id", "p")
-    ticket = Ticket(None, 1)
+    ticket = Ticket(None, None)
     parcel = seal(ticket, {"id": "1", "input": messages, "tags": ["t"] * 400}, place)
     smaller = without_large_values(parcel.row, 1500)
     assert smaller is not None
