@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,14 @@ from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
 from otel_braintrust.translation.conventions.users import checked, dispatch_for
 from otel_braintrust.translation.recurring import Recurring
-from otel_braintrust.translation.span import LogEvent, SpanView, sdk_span_view
+from otel_braintrust.translation.span import SpanView, sdk_span_view
 from otel_braintrust.translation.strict import strict
 
 # Event names by which instrumentations send content in log records.
 CONTENT_EVENT_PREFIX = "gen_ai."
+
+# A row, None for a placeholder, and the parent that its span names.
+Made = tuple[dict[str, Any] | None, str | None]
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class TraceAssembler:
     ) -> None:
         self._strict_rows = strict_rows
         self._conventions = checked(conventions)
-        self._recurring: Recurring | None = None
+        self._recurring = Recurring()
         self._logs = LogEvents(
             max_spans=max_spans, max_events=1_000, max_age_s=max_age_s, clock=clock
         )
@@ -108,8 +112,8 @@ class TraceAssembler:
         """
         with self._lock:
             # Here, because installed conventions are loaded with the first span, not before.
-            dispatch = dispatch_for(self._conventions)
-            assembled = [self._translate(sdk_span_view(span), dispatch) for span in spans]
+            self._use(dispatch_for(self._conventions))
+            assembled = [self._translated(sdk_span_view(span), self._made) for span in spans]
             rows = [entry.row for entry in assembled if entry.row is not None]
             self._count_calls_once(_children_first(assembled), rows)
         raise_tags(rows)
@@ -128,11 +132,8 @@ class TraceAssembler:
         """
         with self._lock:
             view = sdk_span_view(with_parent(span, parent))
-            return self._made(view, (), dispatch_for(self._conventions))
-
-    def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
-        logs = self._logs.take(span.trace_id, span.span_id) if self._logs else ()
-        return self._made(span, logs, dispatch)
+            self._use(dispatch_for(self._conventions))
+            return self._translated(view, self._recurring.make)
 
     def _count_calls_once(
         self, assembled: Sequence[AssembledSpan], rows: Sequence[dict[str, Any]]
@@ -146,31 +147,28 @@ class TraceAssembler:
                 if id(inner) in here:
                     lend_content(entry.row, inner)
 
-    def _made(
-        self,
-        span: SpanView,
-        logs: Sequence[LogEvent],
-        dispatch: Dispatch,
-        run: translation.Run | None = None,
-    ) -> AssembledSpan:
+    def _use(self, dispatch: Dispatch) -> None:
+        if dispatch is not self._recurring.dispatch:
+            self._recurring = Recurring(dispatch)
+
+    def _translated(self, span: SpanView, make: Callable[[SpanView], Made]) -> AssembledSpan:
         try:
-            if logs or run is not None:
-                reading, row = translation.make(span, logs, dispatch, run)
-                parent = reading.parent
-            else:
-                row, parent = self._recurring_by(dispatch).make(span)
+            row, parent = make(span)
             if self._strict_rows:
                 row = strict(row)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
-        if row is not None:
+        if row is not None and span.links:
             add_further_parents(span, row)
         return AssembledSpan(span, row, parent)
 
-    def _recurring_by(self, dispatch: Dispatch) -> Recurring:
-        if self._recurring is None or self._recurring.dispatch is not dispatch:
-            self._recurring = Recurring(dispatch)
-        return self._recurring
+    def _made(self, span: SpanView) -> Made:
+        """The row of a span that ended, with what log records tell of it."""
+        logs = self._logs.take(span.trace_id, span.span_id) if len(self._logs) else None
+        if not logs:
+            return self._recurring.make(span)
+        reading, row = translation.make(span, logs, self._recurring.dispatch)
+        return row, reading.parent
 
 
 def _own_parent(span: SpanView) -> str | None:
@@ -178,8 +176,11 @@ def _own_parent(span: SpanView) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _children_first(assembled: Iterable[AssembledSpan]) -> list[AssembledSpan]:
+def _children_first(assembled: list[AssembledSpan]) -> list[AssembledSpan]:
     """Order spans as they ended; of two that ended at once the one that began later goes first."""
+    ends = [entry.span.end_ns or math.inf for entry in assembled]
+    if all(map(operator.lt, ends, ends[1:])):
+        return assembled
     return sorted(assembled, key=_end_and_beginning)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_braintrust.traces.assembler import AssembledSpan, TraceAssembler
-from otel_braintrust.translation.conventions import Dispatch
+from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.explaining import explain, is_demoted
 from otel_braintrust.translation.explanation import DROPPED, Explanation, Fate, Origin
 from otel_braintrust.translation.reading import Reading
@@ -51,14 +51,15 @@ class ExplainingAssembler(TraceAssembler):
         self._recorded.clear()
         return [(entry, self._explain(entry)) for entry in self.assemble(spans)]
 
-    def _translate(self, span: SpanView, dispatch: Dispatch) -> AssembledSpan:
+    def _made(self, span: SpanView) -> tuple[dict[str, Any] | None, str | None]:
         logs = self._logs.take(span.trace_id, span.span_id)
+        dispatch = self._recurring.dispatch
         recorder = Recorder(dispatch)
-        entry = self._made(span, logs, dispatch, recorder)
+        reading, row = translation.make(span, logs, dispatch, recorder)
         if recorder.reading is not None:
             recorded = _Recorded(recorder.reading, recorder, logs)
             self._recorded[span.trace_id, span.span_id] = recorded
-        return entry
+        return row, reading.parent
 
     def _explain(self, entry: AssembledSpan) -> Explanation:
         span, row = entry.span, entry.row

@@ -88,8 +88,9 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
     return value
 
 
-# The longest text of messages that hold nothing but a placeholder.
+# The longest text of messages that hold nothing but a placeholder, and what stands for one.
 _LEAST_MESSAGE = 120
+NOTHING = ("null", "None")
 
 
 def _is_empty(candidate: Candidate) -> bool:
@@ -100,7 +101,9 @@ def _is_empty(candidate: Candidate) -> bool:
     if candidate.form != "messages" or not isinstance(value, str) or len(value) > _LEAST_MESSAGE:
         return False
     messages = to_messages(value) if starts_like_json(value) else None
-    return messages is not None and [m.get("content") for m in messages] in (["null"], ["None"])
+    if messages is None or len(messages) != 1:
+        return False
+    return messages[0].get("content") in NOTHING and not messages[0].get("tool_calls")
 
 
 def _first_that_reads(

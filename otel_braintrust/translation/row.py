@@ -268,8 +268,9 @@ class _Attempts:
 
 def times(span: SpanView) -> dict[str, Any]:
     """Return the metrics that every row has: start and end in seconds since 1970."""
-    start = {"start": span.start_ns / 1e9}
-    return start | {"end": span.end_ns / 1e9} if span.end_ns else start
+    if span.end_ns:
+        return {"start": span.start_ns / 1e9, "end": span.end_ns / 1e9}
+    return {"start": span.start_ns / 1e9}
 
 
 def identity(span: SpanView) -> dict[str, Any]:

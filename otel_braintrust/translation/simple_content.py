@@ -7,9 +7,11 @@ empty, cut short, hidden, or not of the simple kind is for `content` to decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from otel_braintrust.translation.choices import to_choices
+from otel_braintrust.translation.content import NOTHING
 from otel_braintrust.translation.decoding import decode_container, is_placeholder, parse
 from otel_braintrust.translation.messages import PLAIN_ROLES, to_messages
 from otel_braintrust.translation.model_requests import with_system
@@ -21,8 +23,8 @@ Reader = Callable[[Mapping[str, Any]], Any]
 # What the text of a message begins with that may be more than a text.
 _MAY_BE_MORE = frozenset({"", "[", "{", '"', " ", "\n"})
 _OPENINGS = ("{", "[", '"')
-# What some instrumentations write as the only message where there is none.
-_NOTHING = ("null", "None")
+_TEXT = {str}
+_beginning = itemgetter(slice(1))
 
 
 class OddError(ValueError):
@@ -60,11 +62,10 @@ def reader_of_texts(pairs: Sequence[tuple[str, str]], side: str, reasons: Sequen
 
     def read(attributes: Mapping[str, Any]) -> Any:
         roles, texts = roles_of(attributes), texts_of(attributes)
-        if not PLAIN_ROLES.issuperset(roles):
+        if not PLAIN_ROLES.issuperset(roles) or set(map(type, texts)) != _TEXT:
             raise OddError
-        for text in texts:
-            if type(text) is not str or text[:1] in _MAY_BE_MORE:
-                raise OddError
+        if not _MAY_BE_MORE.isdisjoint(map(_beginning, texts)):
+            raise OddError
         messages = [
             {"role": role, "content": text} for role, text in zip(roles, texts, strict=True)
         ]
@@ -86,7 +87,7 @@ def with_system_of(key: str, read: Reader) -> Reader:
 def _messages(key: str) -> Reader:
     def read(attributes: Mapping[str, Any]) -> Any:
         messages = to_messages(_listed_in(attributes[key]))
-        if not messages or (len(messages) == 1 and messages[0].get("content") in _NOTHING):
+        if not messages or (len(messages) == 1 and messages[0].get("content") in NOTHING):
             raise OddError
         return messages
 
@@ -100,7 +101,7 @@ def _choices(key: str, reasons: list[Any]) -> Reader:
             raise OddError
         for choice in choices:
             message = choice["message"]
-            if message.get("role") == "tool" or message.get("content") in _NOTHING:
+            if message.get("role") == "tool" or message.get("content") in NOTHING:
                 raise OddError
         return choices
 
