@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, Protocol
 
 # These end the children they fork by os._exit, after their own list of finalizers, not atexit's.
@@ -21,6 +22,8 @@ LEAST_TIME_S = 0.5
 GRACE_S = 1.0
 # How long an application's own end may be held up for what waits.
 FLUSH_ON_SIGTERM_S = 1.5
+# Python 3.12 starts no thread once atexit's functions are called; those before and after it do.
+NO_THREAD_AT_EXIT = sys.version_info[:2] == (3, 12)
 
 
 class Leaver(Protocol):
@@ -66,6 +69,7 @@ def hear_of_end(leaver: Leaver) -> None:
     def leave() -> None:
         living = reference()
         if living is not None:
+            _look_up_names_without_threads()
             living.leave()
 
     atexit.register(leave)
@@ -139,6 +143,14 @@ def _in_thread(target: Callable[[], None], timeout_s: float) -> None:
     with suppress(RuntimeError, AssertionError):
         thread.start()
         thread.join(timeout_s)
+
+
+def _look_up_names_without_threads() -> None:
+    """Let requests at the exit find their hosts under gevent, which looks names up in threads."""
+    monkey = sys.modules.get("gevent.monkey")
+    if NO_THREAD_AT_EXIT and monkey is not None and monkey.is_module_patched("socket"):
+        blocking = import_module("gevent.resolver.blocking")
+        import_module("gevent").get_hub().resolver = blocking.Resolver()
 
 
 def _send_all() -> None:
