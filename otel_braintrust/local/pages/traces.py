@@ -147,11 +147,11 @@ def place_of(store: Store, project: Project, sought_id: str) -> tuple[str, str] 
     """
     container = project_logs(project.id)
     sql = (
-        "SELECT * FROM current_rows WHERE container = ?1"
-        " AND (id = ?2 OR span_id = ?2 OR root_span_id = ?2)"
-        " ORDER BY id = ?2 DESC, span_id = ?2 DESC, is_root DESC, pagination_key LIMIT 1"
+        "SELECT * FROM current_rows WHERE container = :container"
+        " AND (id = :sought OR span_id = :sought OR root_span_id = :sought)"
+        " ORDER BY id = :sought DESC, span_id = :sought DESC, is_root DESC, pagination_key LIMIT 1"
     )
-    found = store.select(container, sql, [container.key, sought_id])
+    found = store.select(container, sql, {"container": container.key, "sought": sought_id})
     return (found[0]["root_span_id"], found[0]["span_id"]) if found else None
 
 
