@@ -65,7 +65,10 @@ def test_an_exit_while_uploads_hang_keeps_its_budget_and_tells_what_is_missing(
     server.file_always = Answer(manner="hang")
     done, seconds = run(server, SCRIPT, OTEL_BRAINTRUST_EXIT_TIMEOUT="0.5")
     assert seconds < 5.0
-    [line] = done.stderr.splitlines()
+    *before, line = done.stderr.splitlines()
+    # Python 3.12 starts no thread at the end, so that the end itself sees an upload fail.
+    assert len(before) <= (sys.version_info[:2] == (3, 12))
+    assert all("attachments wait to be uploaded" in each for each in before)
     assert "1 spans ended, 1 sent; 0 attachments uploaded, 6 pending" in line
 
 
