@@ -52,7 +52,7 @@ def to_choices(
 def _grouped(listed: Sequence[Any]) -> list[Any]:
     """Keep messages apart, and take items and parts that stand alone as one answer."""
     decoded = [_opened(item) for item in listed]
-    has_role = [isinstance(item, Mapping) and _has_own_role(item) for item in decoded]
+    has_role = [isinstance(item, dict) and _has_own_role(item) for item in decoded]
     if all(has_role) or len(decoded) == 1:
         return list(decoded)
     groups: list[Any] = []
@@ -73,7 +73,7 @@ _COMPLETION = {"text", "index", "finish_reason"}
 def _opened(item: Any) -> Any:
     """Open an answer; a choice of the completions API is what the assistant said."""
     opened = decode_container(item)
-    if isinstance(opened, Mapping) and opened.keys() >= _COMPLETION and not is_message(opened):
+    if isinstance(opened, dict) and opened.keys() >= _COMPLETION and not is_message(opened):
         kept = {name: opened[name] for name in ("index", "finish_reason")}
         return {"role": "assistant", "content": opened["text"], **kept}
     return opened
@@ -87,17 +87,17 @@ _ONLY_TEXT = {"role", "content"}
 
 
 def _reason_and_index(item: Any) -> tuple[str | None, Any]:
-    if not isinstance(item, Mapping) or item.keys() == _ONLY_TEXT:
+    if not isinstance(item, dict) or item.keys() == _ONLY_TEXT:
         return None, None
-    inner = item.get("message") if isinstance(item.get("message"), Mapping) else {}
+    inner = item.get("message") if isinstance(item.get("message"), dict) else {}
     for holder in (item, inner, item.get("kwargs") or {}):
-        if isinstance(holder, Mapping):
+        if isinstance(holder, dict):
             for key in ("finish_reason", "finishReason", "stop_reason", "stopReason"):
                 reason = finish_reason_of(holder.get(key))
                 if reason:
                     return reason, item.get("index")
             metadata = holder.get("response_metadata")
-            if isinstance(metadata, Mapping):
+            if isinstance(metadata, dict):
                 reason = finish_reason_of(
                     metadata.get("finish_reason") or metadata.get("stop_reason")
                 )
@@ -129,7 +129,7 @@ def _joined(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _is_only_thinking(content: Any) -> bool:
     return isinstance(content, list) and all(
-        isinstance(part, Mapping) and part.get("type") == "thinking" for part in content
+        isinstance(part, dict) and part.get("type") == "thinking" for part in content
     )
 
 

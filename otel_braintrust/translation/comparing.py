@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.decoding import as_list, decode, is_placeholder
@@ -12,17 +11,16 @@ def richness(messages: Any) -> tuple[int, int, int]:
     """Measure how much a list of messages or choices tells: texts, calls and results, media."""
     texts = calls = media = 0
     for item in messages if isinstance(messages, list) else ():
-        message = item.get("message", item) if isinstance(item, Mapping) else {}
-        content = message.get("content") if isinstance(message, Mapping) else None
+        message = item.get("message", item) if isinstance(item, dict) else {}
+        content = message.get("content") if isinstance(message, dict) else None
         texts += not is_placeholder(content) or bool(message.get("tool_calls"))
         made = as_list(message.get("tool_calls")) or ()
         calls += 2 * len(made) + (message.get("role") == "tool")
-        calls += sum(bool(call.get("id")) for call in made if isinstance(call, Mapping))
+        calls += sum(bool(call.get("id")) for call in made if isinstance(call, dict))
         calls += bool(message.get("tool_call_id"))
         if isinstance(content, list):
             media += sum(
-                isinstance(p, Mapping) and p.get("type") not in ("text", "thinking")
-                for p in content
+                isinstance(p, dict) and p.get("type") not in ("text", "thinking") for p in content
             )
     return texts, calls, media
 
@@ -38,12 +36,12 @@ def _said(messages: Any) -> list[Any]:
 
 
 def _said_by(item: Any) -> Any:
-    message = item.get("message", item) if isinstance(item, Mapping) else item
-    if not isinstance(message, Mapping):
+    message = item.get("message", item) if isinstance(item, dict) else item
+    if not isinstance(message, dict):
         return message
     calls = [
         (call.get("id"), function.get("name"), decode(function.get("arguments")))
         for call in as_list(message.get("tool_calls")) or ()
-        if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping)
+        if isinstance(call, dict) and isinstance(function := call.get("function"), dict)
     ]
     return message.get("role"), message.get("content") or None, calls, message.get("tool_call_id")

@@ -6,7 +6,6 @@ most wins. A loser that says the same as the winner is dropped, any other stays 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.comparing import richness, same_said
@@ -165,7 +164,7 @@ def _with_system(reading: Reading, value: Any, span_type: str) -> Any:
             return [said]
         reading.restore(system.raw)
         return UNSET
-    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "role" in value[0]:
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "role" in value[0]:
         return with_system(value, system.value)
     reading.restore(system.raw)
     return value

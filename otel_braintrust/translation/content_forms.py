@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation import embeddings, parts
@@ -189,9 +188,9 @@ def _opened(value: Any, span_type: str) -> Any:
 def _chat(reading: Reading, side: str, value: Any, span_type: str) -> Any:
     """Read a conversation wherever it stands: messages or calls, or a holder's `items` of them."""
     holder = decode_container(value)
-    inner = holder.get("items") or holder.get("messages") if isinstance(holder, Mapping) else holder
+    inner = holder.get("items") or holder.get("messages") if isinstance(holder, dict) else holder
     listed = as_list(inner) or () if inner != value else ()
-    items = [item for item in listed if isinstance(item, Mapping)]
+    items = [item for item in listed if isinstance(item, dict)]
     said = [item for item in items if is_message(item)]
     if not said and items and all("name" in item and "arguments" in item for item in items):
         said = [{"role": "assistant", "tool_calls": items}]
@@ -211,8 +210,7 @@ def _texts(reading: Reading, side: str, values: Any, span_type: str) -> Any:
         return _payload(reading, side, values[0], "llm")
     role = "user" if side == "input" else "assistant"
     said = [
-        v if isinstance(v, Mapping) and "role" in v else {"role": role, "content": v}
-        for v in values
+        v if isinstance(v, dict) and "role" in v else {"role": role, "content": v} for v in values
     ]
     return _messages(reading, side, said, span_type)
 
@@ -221,7 +219,7 @@ def _prompts(_reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
     listed = decode(value)
     if not isinstance(listed, (list, tuple)):
         return [{"role": "user", "content": listed}]
-    if any(isinstance(prompt, Mapping) for prompt in listed):
+    if any(isinstance(prompt, dict) for prompt in listed):
         return to_messages(listed)
     return [{"role": "user", "content": prompt} for prompt in listed]
 

@@ -47,7 +47,7 @@ class Contests:
         self.reading, self.recorder, self.row = reading, recorder, row
         self.metadata: Mapping[str, Any] = row.get("metadata") or {}
         aside = self.metadata.get("attributes")
-        self.aside: Mapping[str, Any] = aside if isinstance(aside, Mapping) else {}
+        self.aside: Mapping[str, Any] = aside if isinstance(aside, dict) else {}
         self.origins: dict[str, Origin] = {}
         self.wins: dict[str, dict[str, bool]] = defaultdict(dict)
         self.losses: dict[str, dict[str, str]] = defaultdict(dict)
@@ -74,7 +74,7 @@ class Contests:
         elif made.key in attributes:
             keys = [made.key]
         else:
-            keys = [k for k in made.raw if k in attributes] if isinstance(made.raw, Mapping) else []
+            keys = [k for k in made.raw if k in attributes] if isinstance(made.raw, dict) else []
         run = self.recorder.makers.get(id(made))
         return keys or ([run.source] if run is not None and run.kind == "attribute" else [])
 
@@ -199,7 +199,7 @@ class Contests:
         holder = self.row.get(part)
         if not name:
             return part in self.row
-        return isinstance(holder, Mapping) and name in holder
+        return isinstance(holder, dict) and name in holder
 
     def metric(self, name: str) -> str:
         """The path at which a count stands: a metric of a model call, or the usage beneath."""

@@ -58,6 +58,23 @@ def starts_like_json(text: str) -> bool:
     return text[:1] in "{[" or text[:64].lstrip()[:1] in ("{", "[")
 
 
+_NATIVE = frozenset({str, int, float, bool, type(None), list, tuple, dict, bytes})
+
+
+def native(value: Any) -> Any:
+    """Return an attribute value that readers may take for Python's own dict or list, if it is one.
+
+    OpenTelemetry's SDK has no others; a span of another making may hold any mapping or sequence.
+    """
+    if type(value) in _NATIVE:
+        return value
+    if isinstance(value, Mapping):
+        return {key: native(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        return [native(inner) for inner in value]
+    return value
+
+
 def decode(value: Any) -> Any:
     """Read a value of a key that is known to hold JSON, or of any key if it opens like a container.
 
@@ -159,7 +176,7 @@ def is_placeholder(value: Any) -> bool:
         if len(value) > _LONGEST_PLACEHOLDER and not (value[0].isspace() or value[-1].isspace()):
             return False
         return value in PLACEHOLDERS or value.strip() in PLACEHOLDERS
-    if isinstance(value, (Mapping, Sequence)):
+    if isinstance(value, (dict, list, tuple, bytes)):
         return not value
     return False
 
@@ -174,7 +191,7 @@ def as_mapping(value: Any) -> Mapping[str, Any] | None:
     decoded = decode(value)
     if isinstance(decoded, str):
         decoded = read_literal(decoded)
-    return decoded if isinstance(decoded, Mapping) else None
+    return decoded if isinstance(decoded, dict) else None
 
 
 def as_list(value: Any) -> list[Any] | None:
@@ -196,7 +213,7 @@ def to_text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(key): inner for key, inner in value.items()}
     if isinstance(value, (tuple, set, frozenset)):
         return list(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.decoding import decode
@@ -20,7 +19,7 @@ def read(side: str, value: Any) -> Any:
         value: a payload, parsed or as JSON text.
     """
     holder = decode(value)
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, dict):
         return None
     keys = _TEXTS if side == "input" else _VECTORS
     found = next((holder[key] for key in keys if holder.get(key)), None)
@@ -28,7 +27,7 @@ def read(side: str, value: Any) -> Any:
 
 
 def _vectors(found: Any) -> Any:
-    if isinstance(found, Mapping):  # Cohere has one list a type, Gemini has `values`
+    if isinstance(found, dict):  # Cohere has one list a type, Gemini has `values`
         found = next((inner for inner in found.values() if isinstance(inner, (list, tuple))), None)
     if not isinstance(found, (list, tuple)):
         return None
@@ -36,6 +35,6 @@ def _vectors(found: Any) -> Any:
 
 
 def _vector(item: Any) -> Any:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return item
     return next((item[key] for key in ("embedding", "values", "vector") if key in item), item)

@@ -13,6 +13,7 @@ from otel_braintrust.translation.blanks import Blanks, Draft
 from otel_braintrust.translation.conventions import Dispatch
 from otel_braintrust.translation.conventions.rules import Step, slot_of
 from otel_braintrust.translation.conventions.slots import Texts
+from otel_braintrust.translation.decoding import native
 from otel_braintrust.translation.outlines import Outline
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.reading import Reading
@@ -236,7 +237,7 @@ class Form:
         reading.excludes_cache = settled.excludes_cache
         attributes, loose = span.attributes, reading.leftovers
         for route, key in blanks.rest:
-            value = attributes[key]
+            value = native(attributes[key])
             if route.rule is None:
                 taken = False
             elif route.rest is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.gathered import Gathered, Part, first
@@ -86,7 +85,7 @@ def _is_url(text: str) -> bool:
 def read_image_url(part: Part, into: Gathered) -> None:
     holder = first(part, "image_url", "imageUrl", "url", "image")
     detail = part.get("detail")
-    if isinstance(holder, Mapping):
+    if isinstance(holder, dict):
         detail = detail or holder.get("detail")
         image = {"url": holder.get("url")}
     else:
@@ -123,10 +122,10 @@ def read_media(part: Part, into: Gathered) -> None:
     )
     media_type = _media_type(part, f"{family}/*" if family in ("image", "audio", "video") else None)
     filename = first(part, "filename", "name", "title")
-    if isinstance(source, Mapping):
+    if isinstance(source, dict):
         inner = {
             **source,
-            **(source["source"] if isinstance(source.get("source"), Mapping) else {}),
+            **(source["source"] if isinstance(source.get("source"), dict) else {}),
         }
         media_type = _media_type(inner, media_type) or media_type
         filename = filename or inner.get("name")
@@ -142,7 +141,7 @@ def read_media(part: Part, into: Gathered) -> None:
             {"type": "file", "file": {"file_id": file_id}} if file_id else dict(part)
         )
         return
-    if isinstance(source, Mapping):
+    if isinstance(source, dict):
         into.content.append(dict(part))
         return
     url = (
@@ -163,7 +162,7 @@ def read_media(part: Part, into: Gathered) -> None:
 
 def read_inline_data(part: Part, into: Gathered) -> None:
     inner = first(part, "inline_data", "inlineData", "file_data", "fileData")
-    if not isinstance(inner, Mapping):
+    if not isinstance(inner, dict):
         into.content.append(dict(part))
         return
     uri = first(inner, "file_uri", "fileUri")
@@ -175,7 +174,7 @@ def read_inline_data(part: Part, into: Gathered) -> None:
 def read_keyed_media(part: Part, into: Gathered) -> None:
     key = next(name for name in ("image", "document", "video", "audio") if name in part)
     inner = part[key]
-    if isinstance(inner, Mapping):
+    if isinstance(inner, dict):
         read_media({"type": key, **inner, "format": inner.get("format")}, into)
     else:
         read_media(part, into)
@@ -183,7 +182,7 @@ def read_keyed_media(part: Part, into: Gathered) -> None:
 
 def read_file(part: Part, into: Gathered) -> None:
     """Read a `file` part: OpenAI's own form stays, others (Vercel, GenAI) become it."""
-    if isinstance(part.get("file"), Mapping):
+    if isinstance(part.get("file"), dict):
         into.content.append(dict(part))
         return
     file_id = first(part, "file_id", "fileId")

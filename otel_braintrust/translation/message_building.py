@@ -81,14 +81,14 @@ class MessageBuilder:
         """Add the calls that stand beside the content, unless the content had them already."""
         extra = body.get("additional_kwargs")
         sources = [body.get("tool_calls"), body.get("toolCalls")]
-        if isinstance(extra, Mapping):
+        if isinstance(extra, dict):
             sources.append(extra.get("tool_calls"))
         listed = next(
             (decoded for source in sources if (decoded := decode_container(source))), None
         )
         if listed is not None and not self.gathered.tool_calls:
             parts.read_tool_calls(listed, self.gathered)
-        elif not self.gathered.tool_calls and isinstance(body.get("function_call"), Mapping):
+        elif not self.gathered.tool_calls and isinstance(body.get("function_call"), dict):
             parts.read_tool_calls([body["function_call"]], self.gathered)
         if isinstance(body.get("refusal"), str) and body["refusal"]:
             self.gathered.refusal = body["refusal"]

@@ -26,9 +26,9 @@ def is_message(value: Mapping[str, Any]) -> bool:
     """Tell whether an object is a message: it has a role, or a form that implies one."""
     if isinstance(value.get("role"), str):
         return True
-    if "lc" in value and isinstance(value.get("kwargs"), Mapping):
+    if "lc" in value and isinstance(value.get("kwargs"), dict):
         return True
-    if isinstance(value.get("message"), Mapping):
+    if isinstance(value.get("message"), dict):
         return (
             is_message(value["message"])
             or "content" in value["message"]

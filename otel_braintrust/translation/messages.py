@@ -52,9 +52,9 @@ def to_messages(value: Any, default_role: str = "user") -> list[Message] | None:
     value = decode(value)
     if isinstance(value, str):
         return [{"role": default_role, "content": value}] if value else None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _one(value, default_role) if is_message(value) else None
-    return _listed(value, default_role) if isinstance(value, Sequence) else None
+    return _listed(value, default_role) if isinstance(value, (list, tuple)) else None
 
 
 def _listed(value: Sequence[Any], default_role: str) -> list[Message] | None:
@@ -74,15 +74,15 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
             found.append(simple)
             continue
         decoded = decode_container(item)
-        if isinstance(decoded, Mapping) and is_message(decoded):
+        if isinstance(decoded, dict) and is_message(decoded):
             _flush_loose(loose, found, default_role)
             found.extend(_one(decoded, default_role))
         elif is_pair(decoded):
             _flush_loose(loose, found, default_role)
             found.extend(_one({"role": decoded[0], "content": decoded[1]}, default_role))
-        elif isinstance(decoded, Mapping) and not is_loose_part(decoded):
+        elif isinstance(decoded, dict) and not is_loose_part(decoded):
             return None
-        elif isinstance(decoded, (str, Mapping)):
+        elif isinstance(decoded, (str, dict)):
             loose.append(decoded)
         else:
             return None
@@ -134,19 +134,19 @@ def _flush_loose(loose: list[Any], found: list[Message], default_role: str) -> N
 
 def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     """Return a message's body and its role's raw text, out of wrappers around it."""
-    if isinstance(message.get("message"), Mapping) and not (
+    if isinstance(message.get("message"), dict) and not (
         "content" in message or "parts" in message
     ):
         body, role = _unwrap(message["message"])
         return body, message.get("role") if role is None else role
     kwargs = message.get("kwargs")
-    if isinstance(kwargs, Mapping) and ("lc" in message or isinstance(message.get("id"), list)):
+    if isinstance(kwargs, dict) and ("lc" in message or isinstance(message.get("id"), list)):
         path = message.get("id")
         name = path[-1] if isinstance(path, (list, tuple)) and path else kwargs.get("type")
         role = kwargs.get("role") if str(name).startswith("Chat") else name
         return _without_noise(kwargs), role
     data = message.get("data")
-    if isinstance(data, Mapping) and "role" not in message and isinstance(message.get("type"), str):
+    if isinstance(data, dict) and "role" not in message and isinstance(message.get("type"), str):
         return _without_noise(data), message["type"]
     if "role" in message:
         return message, message["role"]
@@ -232,7 +232,7 @@ def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:
     role = role_of(raw_role, default_role) or default_role
     builder = MessageBuilder(role, body)
     content = _content_of(body)
-    if role == "tool" and isinstance(body.get("content"), Mapping):
+    if role == "tool" and isinstance(body.get("content"), dict):
         return [builder.tool_message(body["content"])]
     if role == "tool" and not _holds_results(content):
         return [builder.tool_message(content)]
@@ -252,7 +252,7 @@ def _content_of(body: Mapping[str, Any]) -> Any:
         if value is not None:
             if isinstance(value, str):
                 return _content_list(value)
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 inner = value.get("parts") or value.get("content")
                 return inner if inner is not None else [value]
             return list(value) if isinstance(value, (list, tuple)) else to_text(value)
@@ -263,7 +263,7 @@ def _content_list(text: str) -> Any:
     """Parse content that is the JSON text of a list of parts; all other text is text."""
     if text[:1] == "[" or text[:2] in (" [", "\n["):
         listed = as_list(text)
-        if listed and all(isinstance(item, Mapping) and _is_typed_part(item) for item in listed):
+        if listed and all(isinstance(item, dict) and _is_typed_part(item) for item in listed):
             return listed
     return text
 
@@ -280,6 +280,6 @@ def _holds_results(content: Any) -> bool:
         return False
     probe = Gathered()
     for part in content:
-        if isinstance(part, Mapping):
+        if isinstance(part, dict):
             parts.gather(part, probe)
     return bool(probe.results)

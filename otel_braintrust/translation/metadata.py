@@ -73,7 +73,7 @@ def _restore(reading: Reading, suggestions: Any) -> None:
             continue
         if suggestion.key in reading.span.attributes:
             reading.restore({suggestion.key: suggestion.raw})
-        elif isinstance(suggestion.raw, Mapping) and "." in suggestion.key:
+        elif isinstance(suggestion.raw, dict) and "." in suggestion.key:
             reading.restore(
                 {k: v for k, v in suggestion.raw.items() if k in reading.span.attributes}
             )
@@ -170,7 +170,7 @@ def opened(leftovers: Mapping[str, Any]) -> dict[str, Any]:
 def _set_aside(metadata: dict[str, Any], name: str, value: Any) -> None:
     """Keep what has the name of another entry; a span may have an attribute `attributes` too."""
     held = metadata.get("attributes", {})
-    held = held if isinstance(held, Mapping) else {"attributes": held}
+    held = held if isinstance(held, dict) else {"attributes": held}
     metadata["attributes"] = {**held, name: value}
 
 

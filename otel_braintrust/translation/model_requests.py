@@ -63,7 +63,7 @@ def read_request(value: Any) -> Request | None:
     if isinstance(holder, (list, tuple)):
         messages = to_messages(holder)
         return Request(messages) if messages and are_said_by_someone(holder) else None
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, dict):
         return None
     if is_message(holder):
         return Request(to_messages(holder))
@@ -72,7 +72,7 @@ def read_request(value: Any) -> Request | None:
     known, other = parameters_of(holder)
     if messages is None and not (model and (known or other)):
         for key in ("request", "body", "kwargs", "llm_request", "params"):
-            if isinstance(holder.get(key), (Mapping, str)):
+            if isinstance(holder.get(key), (dict, str)):
                 inner = read_request(holder[key]) if decode(holder[key]) is not holder else None
                 if inner is not None and inner.messages is not None:
                     return inner
@@ -84,7 +84,7 @@ def are_said_by_someone(listed: Any) -> bool:
     first = decode(listed[0]) if listed else None
     if isinstance(first, (list, tuple)) and first:
         first = decode(first[0]) if not isinstance(first[0], str) else first
-    return (isinstance(first, Mapping) and is_message(first)) or (
+    return (isinstance(first, dict) and is_message(first)) or (
         isinstance(first, (list, tuple)) and len(first) == 2 and role_of(first[0]) != first[0]
     )
 
@@ -103,7 +103,7 @@ def _messages_of(holder: Mapping[str, Any]) -> list[Message] | None:
         raw = holder.get(key)
         if is_placeholder(raw):
             continue
-        if isinstance(raw, Mapping) and not is_message(raw):
+        if isinstance(raw, dict) and not is_message(raw):
             inner = read_request(raw)
             if inner is not None and inner.messages:
                 messages = inner.messages
@@ -127,7 +127,7 @@ def system_of(holder: Mapping[str, Any]) -> Any:
         if not is_placeholder(holder.get(key)):
             return holder[key]
     config = holder.get("config") or holder.get("generation_config")
-    return system_of(config) if isinstance(config, Mapping) else None
+    return system_of(config) if isinstance(config, dict) else None
 
 
 def with_system(messages: list[Message], system: Any) -> list[Message]:
@@ -153,7 +153,7 @@ def system_message(system: Any) -> Message | None:
     system = decode(system)
     if is_placeholder(system):
         return None
-    if isinstance(system, Mapping):
+    if isinstance(system, dict):
         system = next(
             (system[key] for key in ("parts", "content", "text") if system.get(key)), system
         )
@@ -161,7 +161,7 @@ def system_message(system: Any) -> Message | None:
         gathered = Gathered()
         for part in system:
             part = decode(part) if isinstance(part, str) else part
-            if isinstance(part, Mapping) and is_message(part) and "type" not in part:
+            if isinstance(part, dict) and is_message(part) and "type" not in part:
                 part = part.get("parts") or part.get("content")
             for inner in part if isinstance(part, (list, tuple)) else [part]:
                 gather(inner, gathered)

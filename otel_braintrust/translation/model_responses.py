@@ -40,9 +40,9 @@ def read_response(value: Any) -> Response | None:
             to_choices(holder) if are_said_by_someone(holder) or _are_choices(holder) else None
         )
         return Response(choices) if choices else None
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, dict):
         return None
-    if holder.keys() == {"data"} and isinstance(holder["data"], Mapping):
+    if holder.keys() == {"data"} and isinstance(holder["data"], dict):
         holder = holder["data"]  # a streamed event of Mistral's client
     choices = _choices_of(holder)
     counts, excludes_cache = _usage_of(holder)
@@ -60,7 +60,7 @@ def read_response(value: Any) -> Response | None:
 
 def _are_choices(listed: Any) -> bool:
     return bool(listed) and all(
-        isinstance(item, Mapping) and ("message" in item or str(item.get("type")) in _OUTPUT_ITEMS)
+        isinstance(item, dict) and ("message" in item or str(item.get("type")) in _OUTPUT_ITEMS)
         for item in listed
     )
 
@@ -87,14 +87,14 @@ def _openai_choices(_holder: Mapping[str, Any], listed: Any) -> list[dict[str, A
     forms = []
     for choice in listed:
         if (
-            isinstance(choice, Mapping)
+            isinstance(choice, dict)
             and isinstance(choice.get("text"), str)
             and "message" not in choice
         ):
             forms.append({**choice, "message": {"role": "assistant", "content": choice["text"]}})
         elif (
-            isinstance(choice, Mapping)
-            and isinstance(choice.get("delta"), Mapping)
+            isinstance(choice, dict)
+            and isinstance(choice.get("delta"), dict)
             and "message" not in choice
         ):
             forms.append({**choice, "message": {"role": "assistant", **choice["delta"]}})
@@ -105,7 +105,7 @@ def _openai_choices(_holder: Mapping[str, Any], listed: Any) -> list[dict[str, A
 
 def _content_blocks(holder: Mapping[str, Any], content: Any) -> list[dict[str, Any]] | None:
     """Read Anthropic's message, or any answer that has content and no choices."""
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         return to_choices({**holder, **content, "role": content.get("role", "assistant")})
     if not isinstance(content, (list, str)):
         return None
@@ -130,9 +130,9 @@ def _answer(holder: Mapping[str, Any]) -> dict[str, Any]:
 
 def _output(holder: Mapping[str, Any], output: Any) -> list[dict[str, Any]] | None:
     """Read the output of the Responses API (items) or of Bedrock Converse (a message)."""
-    if isinstance(output, Mapping):
+    if isinstance(output, dict):
         message = output.get("message", output)
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             return None
         return to_choices({**_answer(holder), **message}, [holder.get("stopReason")])
     if not isinstance(output, (list, tuple)):
@@ -153,10 +153,10 @@ def _candidates(_holder: Mapping[str, Any], listed: Any) -> list[dict[str, Any]]
         return None
     forms = []
     for index, candidate in enumerate(listed):
-        if not isinstance(candidate, Mapping):
+        if not isinstance(candidate, dict):
             return None
         content = candidate.get("content")
-        body = content if isinstance(content, Mapping) else {"content": content}
+        body = content if isinstance(content, dict) else {"content": content}
         forms.append(
             {
                 **body,
@@ -182,16 +182,14 @@ def _generations(_holder: Mapping[str, Any], listed: Any) -> list[dict[str, Any]
     ]
     forms: list[Any] = []
     for generation in flat:
-        if not isinstance(generation, Mapping):
+        if not isinstance(generation, dict):
             return None
         info = generation.get("generation_info")
         reason = (
-            info.get("finish_reason")
-            if isinstance(info, Mapping)
-            else generation.get("finish_reason")
+            info.get("finish_reason") if isinstance(info, dict) else generation.get("finish_reason")
         )
         message = generation.get("message")
-        if isinstance(message, Mapping):
+        if isinstance(message, dict):
             forms.append(
                 {
                     "message": {"type": "ai", **message} if "kwargs" in message else message,
@@ -213,7 +211,7 @@ def _as_answer(form: dict[str, Any]) -> dict[str, Any]:
     message = form.get("message")
     if (
         isinstance(message, dict)
-        and isinstance(message.get("kwargs"), Mapping)
+        and isinstance(message.get("kwargs"), dict)
         and "lc" not in message
     ):
         return {**form, "message": {"role": "assistant", **message["kwargs"]}}
@@ -225,7 +223,7 @@ _REASON_KEYS = ("finish_reason", "finishReason", "done_reason")
 
 def _message(holder: Mapping[str, Any], message: Any) -> list[dict[str, Any]] | None:
     """Read Ollama's and Cohere's answer: one message beside its metadata."""
-    if isinstance(message, Mapping):
+    if isinstance(message, dict):
         reason = next((holder[key] for key in _REASON_KEYS if holder.get(key)), None)
         return to_choices(
             {"role": "assistant", **message, "finish_reason": finish_reason_of(reason)}
@@ -239,8 +237,8 @@ def _replies(_holder: Mapping[str, Any], listed: Any) -> list[dict[str, Any]] | 
         return None
     forms = []
     for reply in listed:
-        meta = reply.get("meta") if isinstance(reply, Mapping) else None
-        if isinstance(meta, Mapping):
+        meta = reply.get("meta") if isinstance(reply, dict) else None
+        if isinstance(meta, dict):
             rest = {key: value for key, value in reply.items() if key != "meta"}
             forms.append({**rest, "finish_reason": meta.get("finish_reason")})
         else:
@@ -294,7 +292,7 @@ def _usage_of(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
 
 def _with_details(found: tuple[dict[str, int], bool], raw: Any) -> tuple[dict[str, int], bool]:
     """Fill gaps in a framework's counts from the model's own response that it keeps as `raw`."""
-    own = _usage_of(raw)[0] if isinstance(raw, Mapping) else {}
+    own = _usage_of(raw)[0] if isinstance(raw, dict) else {}
     if own and all(own.get(n) == found[0].get(n) for n in (usage.PROMPT, usage.COMPLETION)):
         return own | found[0], found[1]
     return found
@@ -305,7 +303,7 @@ def _model_inside(holder: Mapping[str, Any]) -> str | None:
         (
             found
             for inner in _usage_holders(holder)
-            if isinstance(inner, Mapping) and (found := text_of(inner, MODEL_KEYS))
+            if isinstance(inner, dict) and (found := text_of(inner, MODEL_KEYS))
         ),
         None,
     )
@@ -314,7 +312,7 @@ def _model_inside(holder: Mapping[str, Any]) -> str | None:
 def _usage_inside(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
     """Look where LangChain (`llm_output`) and Haystack (`replies[].meta`, `meta`) keep counts."""
     for inner in _usage_holders(holder):
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             found = _usage_of(inner)
             if found[0]:
                 return found
@@ -327,12 +325,12 @@ def _usage_holders(holder: Mapping[str, Any]) -> Iterator[Any]:
         listed = holder.get(key)
         while isinstance(listed, (list, tuple)) and len(listed) == 1:
             listed = listed[0]
-        if isinstance(listed, Mapping):
+        if isinstance(listed, dict):
             if listed is not holder.get(key):
                 yield listed
             yield listed.get("meta")
             message = listed.get("message")
-            if isinstance(message, Mapping):
+            if isinstance(message, dict):
                 body = message.get("kwargs", message)
                 yield body
-                yield body.get("response_metadata") if isinstance(body, Mapping) else None
+                yield body.get("response_metadata") if isinstance(body, dict) else None

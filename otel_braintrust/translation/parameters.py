@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.decoding import UNSET, decode, decode_container
@@ -130,12 +129,12 @@ def parameters_of(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     holder = decode(value)
     known: dict[str, Any] = {}
     rest: dict[str, Any] = {}
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, dict):
         return known, rest
     for key, raw in holder.items():
         if key in _CONTENT or not is_set(raw):
             continue
-        if key in NESTED and isinstance(raw, Mapping):
+        if key in NESTED and isinstance(raw, dict):
             inner_known, inner_rest = parameters_of(raw)
             known = {**inner_known, **known}
             if inner_rest:

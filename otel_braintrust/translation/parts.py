@@ -8,7 +8,7 @@ Gemini, Vercel AI SDK, Pydantic AI, OpenInference, LangChain content blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from otel_braintrust.translation import media
@@ -34,7 +34,7 @@ def gather(part: Any, into: Gathered) -> None:
     if isinstance(part, str):
         into.content.append({"type": "text", "text": part})
         return
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         into.content.append({"type": "text", "text": to_text(part)})
         return
     kind = part.get("type") or part.get("block_type") or part.get("kind")
@@ -76,9 +76,9 @@ def _read_text(part: Part, into: Gathered) -> None:
     text = next(
         (part[key] for key in ("text", "content", "value") if part.get(key) is not None), ""
     )
-    if isinstance(text, Mapping) and isinstance(text.get("value"), str):
+    if isinstance(text, dict) and isinstance(text.get("value"), str):
         text = text["value"]
-    if isinstance(text, list) and all(isinstance(inner, Mapping) for inner in text):
+    if isinstance(text, list) and all(isinstance(inner, dict) for inner in text):
         for inner in text:  # a producer's part around the provider's own parts
             gather(inner, into)
         return
@@ -102,12 +102,12 @@ _THOUGHT_KEYS = ("thinking", "reasoning", "content", "text", "summary", "reasoni
 def _read_thinking(part: Part, into: Gathered) -> None:
     found = next((part[key] for key in _THOUGHT_KEYS if part.get(key)), "")
     signature = part.get("signature") or part.get("thoughtSignature")
-    if isinstance(found, Mapping):
+    if isinstance(found, dict):
         signature = signature or found.get("signature")
         found = found.get("text") or found.get("content") or to_text(found)
     if isinstance(found, list):
         found = "\n".join(
-            str(item.get("text", to_text(item))) if isinstance(item, Mapping) else str(item)
+            str(item.get("text", to_text(item))) if isinstance(item, dict) else str(item)
             for item in found
         )
     thinking = {"type": "thinking", "thinking": found if isinstance(found, str) else to_text(found)}
@@ -143,12 +143,12 @@ def _read_tool_call(part: Part, into: Gathered) -> None:
     body = part
     for key in _CALL_KEYS:
         inner = part.get(key)
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             body = {
                 **inner,
                 **({"id": part["id"]} if part.get("id") and not inner.get("id") else {}),
             }
-            if isinstance(body.get("function"), Mapping):
+            if isinstance(body.get("function"), dict):
                 body = {**body, **body["function"]}
             break
     call_id = first(
@@ -182,7 +182,7 @@ def _read_tool_result(part: Part, into: Gathered) -> None:
         "tool_result",
         "toolResponse",
     ):
-        if isinstance(part.get(key), Mapping):
+        if isinstance(part.get(key), dict):
             body = part[key]
             break
     call_id = first(
@@ -199,11 +199,11 @@ def _read_tool_result(part: Part, into: Gathered) -> None:
 def _read_haystack_result(part: Part, into: Gathered) -> None:
     """Read Haystack's result: the call that it answers stands in it as its origin."""
     body = part["tool_call_result"]
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         into.content.append(dict(part))
         return
     origin = body.get("origin")
-    origin = origin if isinstance(origin, Mapping) else {}
+    origin = origin if isinstance(origin, dict) else {}
     content = tool_result_content(body.get("result"))
     into.results.append(ToolResult(origin.get("id"), content, origin.get("tool_name")))
 
@@ -214,7 +214,7 @@ def tool_result_content(result: Any) -> Any:
         return result
     if result is None:
         return ""
-    if isinstance(result, Mapping):
+    if isinstance(result, dict):
         if isinstance(result.get("type"), str) and "value" in result and len(result) <= 3:
             return tool_result_content(result["value"])  # Vercel: {type: text|json|content, value}
         return to_text(result)
@@ -223,7 +223,7 @@ def tool_result_content(result: Any) -> Any:
         if texts and all(text is not None for text in texts):
             return "".join(str(text) for text in texts)
         blocks = Gathered()
-        if result and all(isinstance(item, Mapping) and _is_part(item) for item in result):
+        if result and all(isinstance(item, dict) and _is_part(item) for item in result):
             for item in result:
                 gather(item, blocks)
             return blocks.content
@@ -237,7 +237,7 @@ def _is_part(item: Part) -> bool:
 
 def _only_text(item: Any) -> str | None:
     """Return the text of a part that is nothing but text."""
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return None
     text = item.get("text", item.get("content"))
     if isinstance(text, str) and (
@@ -251,9 +251,9 @@ def _only_text(item: Any) -> str | None:
 
 def _read_reasoning_content(part: Part, into: Gathered) -> None:
     inner = first(part, "reasoningContent", "reasoning_content")
-    if isinstance(inner, Mapping):
+    if isinstance(inner, dict):
         text = inner.get("reasoningText", inner)
-        if isinstance(text, Mapping):
+        if isinstance(text, dict):
             _read_thinking({"thinking": text.get("text"), "signature": text.get("signature")}, into)
             return
     _read_thinking({"thinking": inner}, into)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from otel_braintrust.translation.decoding import decode, starts_like_json
@@ -21,32 +20,32 @@ class Said:
         for value in values:
             self.add(value)
 
-    def add(self, value: Any, name: str = "") -> None:
+    def add(self, value: Any, name: str = "", depth: int = 0) -> None:
         """Take note of everything in a value of the row."""
-        for key, leaf in _leaves(value, name):
-            if isinstance(leaf, str):
-                self.texts.add(leaf)
-                if starts_like_json(leaf):
-                    inner = decode(leaf)
-                    if not isinstance(inner, str):
-                        self.add(inner)
-            elif leaf is not None:
-                self.numbers.add((key, leaf))
-                if "tokens" in key:
-                    self.counts.add(leaf)
+        kind = type(value)
+        if kind is str:
+            self._add_text(value)
+        elif kind is dict or isinstance(value, dict):
+            if depth < MAX_DEPTH:
+                for key, inner in value.items():
+                    self.add(inner, str(key), depth + 1)
+        elif kind is list or isinstance(value, (list, tuple)):
+            if depth < MAX_DEPTH:
+                for inner in value:
+                    self.add(inner, name, depth + 1)
+        elif value is not None:
+            self.numbers.add((name, value))
+            if "tokens" in name:
+                self.counts.add(value)
 
-
-def _leaves(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    if depth > MAX_DEPTH:
-        return
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, str(key), depth + 1)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _leaves(inner, name, depth + 1)
-    else:
-        yield name, value
+    def _add_text(self, text: str) -> None:
+        if text in self.texts:
+            return
+        self.texts.add(text)
+        if starts_like_json(text):
+            inner = decode(text)
+            if type(inner) is not str:
+                self.add(inner)
 
 
 def unsaid(value: Any, said: Said) -> Any:
@@ -63,7 +62,8 @@ def unsaid(value: Any, said: Said) -> Any:
 def _unsaid(value: Any, name: str, said: Said, depth: int) -> Any:
     if value is None or value == "" or depth > MAX_DEPTH:
         return _NOTHING
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         if value in said.texts:
             return _NOTHING
         if starts_like_json(value):
@@ -71,14 +71,18 @@ def _unsaid(value: Any, name: str, said: Said, depth: int) -> Any:
             if not isinstance(parsed, str):
                 return _unsaid(parsed, name, said, depth + 1)
         return value
-    if isinstance(value, Mapping):
-        kept = {key: _unsaid(inner, str(key), said, depth + 1) for key, inner in value.items()}
-        kept = {key: inner for key, inner in kept.items() if inner is not _NOTHING}
+    if kind is dict or isinstance(value, dict):
+        kept = {}
+        for key, inner in value.items():
+            rest = _unsaid(inner, str(key), said, depth + 1)
+            if rest is not _NOTHING:
+                kept[key] = rest
         return kept or _NOTHING
-    if isinstance(value, (list, tuple)):
+    if kind is list or isinstance(value, (list, tuple)):
         items = [_unsaid(inner, name, said, depth + 1) for inner in value]
         return [inner for inner in items if inner is not _NOTHING] or _NOTHING
-    is_count = "token" in name.lower() or "count" in name.lower()
+    lowered = name.lower()
+    is_count = "token" in lowered or "count" in lowered
     if (name, value) in said.numbers or (is_count and (value in said.counts or value == 0)):
         return _NOTHING
     return _NOTHING if name == "index" else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 ROLES: dict[str, str] = {
@@ -73,7 +72,7 @@ def role_of(raw: Any, default: str | None = None) -> str | None:
 
 def finish_reason_of(raw: Any) -> str | None:
     """Spell a finish reason as OpenAI does; an unknown one stays as it is."""
-    if isinstance(raw, Mapping):
+    if isinstance(raw, dict):
         raw = raw.get("unified") or raw.get("type") or raw.get("raw")
     if not isinstance(raw, str) or not raw or raw in ("None", "null"):
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from otel_braintrust.translation import content, context, errors, metadata, metrics, span_types
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch, users
-from otel_braintrust.translation.decoding import as_mapping
+from otel_braintrust.translation.decoding import as_mapping, native
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.span import LogEvent, SpanEvent, SpanView
 from otel_braintrust.translation.strict import strict
@@ -115,7 +115,8 @@ def read_into(
     for scope, owner, step in dispatch.scopes:
         if span.scope_name.startswith(scope):
             run(reading, owner, step)
-    for key, value in attributes.items():
+    for key, attribute in attributes.items():
+        value = native(attribute)
         rule, rest, *_ = routes.get(key) or dispatch.route(key)
         if rule is None:
             taken = False
@@ -144,7 +145,7 @@ def _apart(reading: Reading, place: str, rule: Any, *arguments: Any) -> Any:
 
 def _as_span_event(log: LogEvent) -> SpanEvent:
     """Turn a log event into a span event: an object as body is fields, another is the content."""
-    body = as_mapping(log.body)
+    body = as_mapping(native(log.body))
     fields: dict[str, Any] = dict(body) if body is not None else {}
     if body is None and log.body is not None:
         fields["content"] = log.body

@@ -31,7 +31,7 @@ def to_tools(value: Any) -> list[Any] | None:
         value defines no tool.
     """
     decoded = decode(value)
-    if isinstance(decoded, Mapping):
+    if isinstance(decoded, dict):
         decoded = (
             list(decoded["tools"]) if isinstance(decoded.get("tools"), list) else _by_name(decoded)
         )
@@ -52,7 +52,7 @@ def _by_name(holder: Mapping[str, Any]) -> list[Any]:
     if "function_declarations" in holder or "toolSpec" in holder or "type" in holder:
         return [holder]
     return [
-        {"name": name, **inner} if isinstance(inner, Mapping) and "name" not in inner else inner
+        {"name": name, **inner} if isinstance(inner, dict) and "name" not in inner else inner
         for name, inner in holder.items()
     ]
 
@@ -66,7 +66,7 @@ def _tools_of(item: Any) -> Iterator[Any]:
         if item:
             yield {"type": "function", "function": {"name": item}}
         return
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return
     declarations = item.get("function_declarations") or item.get("functionDeclarations")
     if isinstance(declarations, (list, tuple)):
@@ -74,12 +74,12 @@ def _tools_of(item: Any) -> Iterator[Any]:
             yield from _tools_of(declaration)
         return
     specification = item.get("toolSpec")
-    if isinstance(specification, Mapping):
+    if isinstance(specification, dict):
         yield from _tools_of(specification)
         return
     for key in ("tool", "data"):  # Haystack serialises `{"type": class, "data": {...}}`
         inner = item.get(key)
-        if isinstance(inner, Mapping) and item.keys() <= {key, "type"}:
+        if isinstance(inner, dict) and item.keys() <= {key, "type"}:
             yield from _tools_of(inner)
             return
     # OpenInference records a tool's schema as JSON text under `json_schema`, beside its name.
@@ -101,7 +101,7 @@ def _tools_of(item: Any) -> Iterator[Any]:
 
 def _definition(item: Mapping[str, Any]) -> Any:
     function = item.get("function")
-    if isinstance(function, Mapping):
+    if isinstance(function, dict):
         rest = {key: value for key, value in item.items() if key not in ("function", "type")}
         return {"type": "function", "function": _function(function), **rest}
     kind = item.get("type")
@@ -140,10 +140,10 @@ def _function(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _schema(value: Any) -> Any:
     value = decode(value)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     for key in ("jsonSchema", "json"):
-        if isinstance(value.get(key), Mapping):
+        if isinstance(value.get(key), dict):
             return value[key]
     return value
 
@@ -156,10 +156,10 @@ def to_tool_choice(value: Any) -> Any:
         return {"any": "required", "required": "required", "auto": "auto", "none": "none"}.get(
             lowered, value
         )
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     inner = value.get("tool")
-    named = inner if isinstance(inner, Mapping) else value
+    named = inner if isinstance(inner, dict) else value
     name = named.get("name") or named.get("toolName") or named.get("tool_name")
     kind = value.get("type")
     if name and kind in (None, "tool", "function", "tool_name"):

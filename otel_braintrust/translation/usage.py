@@ -346,11 +346,11 @@ def of_payload(value: Any, *, includes_cache: bool = False) -> tuple[dict[str, i
         Canonical counts with cache tokens in the prompt, and whether the object left them out.
     """
     counts: dict[str, int] = {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return counts, False
     flat = dict(value)
     for key, inner in value.items():
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             flat |= {f"{key}.{name}": count for name, count in inner.items()}
     for key, raw in flat.items():
         name = _PAYLOAD_NAMES.get(key)

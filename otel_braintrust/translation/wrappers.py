@@ -65,14 +65,14 @@ def unwrap(side: str, value: Any, span_type: str) -> Any:
     """
     if isinstance(value, (list, tuple)):
         return _listed(side, value, span_type)
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, dict) or not value:
         return value
     found = _asked(value, span_type) if side == "input" else _answered(value, span_type)
     return plain(found)
 
 
 def _listed(side: str, values: Any, span_type: str) -> Any:
-    if len(values) == 1 and side == "output" and isinstance(values[0], Mapping):
+    if len(values) == 1 and side == "output" and isinstance(values[0], dict):
         inner = _answered(values[0], span_type)
         if inner is not values[0]:
             return plain(inner)
@@ -85,7 +85,7 @@ def _listed(side: str, values: Any, span_type: str) -> Any:
 
 def _is_text(value: Any) -> bool:
     return (
-        isinstance(value, Mapping)
+        isinstance(value, dict)
         and isinstance(value.get("text"), str)
         and value.keys() <= {"text", "type"}
     )
@@ -100,7 +100,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     """
     if depth > MAX_DEPTH or type(value) in _SCALARS:
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if _is_serialised(value):
             body = value["kwargs"]
             listed = body.get("messages")
@@ -108,7 +108,7 @@ def plain(value: Any, depth: int = 0) -> Any:
                 return to_messages(list(listed)) or value
             messages = to_messages(value) if is_message(value) and "content" in body else None
             return messages[0] if messages and len(messages) == 1 else value
-        if is_message(value) and (isinstance(value.get("data"), Mapping) or _is_dumped(value)):
+        if is_message(value) and (isinstance(value.get("data"), dict) or _is_dumped(value)):
             messages = to_messages(value)
             return messages[0] if messages and len(messages) == 1 else value
         return {
@@ -121,7 +121,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _is_serialised(value: Mapping[str, Any]) -> bool:
-    return "lc" in value and isinstance(value.get("kwargs"), Mapping)
+    return "lc" in value and isinstance(value.get("kwargs"), dict)
 
 
 def _is_dumped(value: Mapping[str, Any]) -> bool:
@@ -134,7 +134,7 @@ def arguments(value: Mapping[str, Any]) -> Any:
     positional = value.get("args")
     by_name = value.get("kwargs")
     if not positional:
-        return by_name if isinstance(by_name, Mapping) else dict(value)
+        return by_name if isinstance(by_name, dict) else dict(value)
     if not by_name and isinstance(positional, (list, tuple)) and len(positional) == 1:
         return positional[0]
     return dict(value)
@@ -146,7 +146,7 @@ def _asked(value: Mapping[str, Any], span_type: str) -> Any:
     for keys, shown in () if _INPUT_NAMES.isdisjoint(value) else INPUTS:
         if keys <= value.keys():
             inner = decode_container(value[shown])
-            if isinstance(inner, Mapping) and is_message(inner):
+            if isinstance(inner, dict) and is_message(inner):
                 return to_messages(inner)
             return inner
     return _question(value) if span_type == "task" else value
@@ -156,7 +156,7 @@ def _is_call(value: Mapping[str, Any]) -> bool:
     """Tell whether an object is a call's arguments with flags of the call beside them."""
     return (
         isinstance(value.get("args"), (list, tuple))
-        and isinstance(value.get("kwargs"), Mapping)
+        and isinstance(value.get("kwargs"), dict)
         and all(key in _CALL or _is_setting(inner) for key, inner in value.items())
     )
 
@@ -178,7 +178,7 @@ def _is_setting(value: Any) -> bool:
 
 
 def _is_said(item: Any) -> bool:
-    return (isinstance(item, Mapping) and is_message(item)) or (
+    return (isinstance(item, dict) and is_message(item)) or (
         isinstance(item, (list, tuple)) and len(item) == 2 and role_of(item[0]) != item[0]
     )
 
@@ -187,11 +187,11 @@ def _answered(value: Mapping[str, Any], span_type: str) -> Any:
     for keys, shown in () if _OUTPUT_NAMES.isdisjoint(value) else OUTPUTS:
         if keys <= value.keys():
             inner = decode_container(value[shown])
-            return to_choices(inner) if isinstance(inner, Mapping) and is_message(inner) else inner
+            return to_choices(inner) if isinstance(inner, dict) and is_message(inner) else inner
     if span_type in ("tool", "function") and (said := _tool_message(value)) is not None:
         return said
     content = value.get("content")
-    if isinstance(content, Mapping) and isinstance(content.get("parts"), (list, tuple)):
+    if isinstance(content, dict) and isinstance(content.get("parts"), (list, tuple)):
         reason = value.get("finish_reason") or value.get("finishReason")
         return to_choices([{**content, "role": "assistant"}], [reason])  # a Gemini event
     return value
@@ -218,7 +218,7 @@ def _tool_message(value: Mapping[str, Any]) -> Any:
     inner = value.get("output") if len(value) == 1 else value
     if isinstance(inner, str):
         return _content_in_repr(inner)
-    if not isinstance(inner, Mapping) or not is_message(inner):
+    if not isinstance(inner, dict) or not is_message(inner):
         return None
     messages = to_messages(inner)
     if messages and len(messages) == 1 and messages[0].get("role") == "tool":

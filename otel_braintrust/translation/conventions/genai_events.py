@@ -62,7 +62,7 @@ def _message(role: str) -> EventRule:
         if role == "tool":
             message["tool_call_id"] = body.get("id") or body.get("tool_call_id")
         said = message.get("content")
-        if role == "user" and isinstance(said, Mapping) and isinstance(said.get("role"), str):
+        if role == "user" and isinstance(said, dict) and isinstance(said.get("role"), str):
             message["role"] = said["role"]  # google-genai: a whole turn of a chat, whoever spoke
         _messages(reading, "input").append(message)
         return True
@@ -89,7 +89,7 @@ def _opened(body: Mapping[str, Any]) -> dict[str, Any]:
 def _choice(reading: Reading, event: SpanEvent) -> bool:
     body = _opened(_body(event))
     message = body.get("message", body.get("content"))
-    if isinstance(message, Mapping):
+    if isinstance(message, dict):
         inner: dict[str, Any] = {"role": "assistant", **message}
     elif isinstance(message, (str, list)):
         inner = {"role": "assistant", "content": message}

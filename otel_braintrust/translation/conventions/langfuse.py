@@ -5,7 +5,6 @@ Source: langfuse-python `_client/attributes.py`, `_client/span.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
@@ -63,7 +62,7 @@ def _content(side: str, *, trace: bool = False) -> rules.Rule:
 
 def _is_positional(shown: Any) -> bool:
     """Tell whether `observe` recorded a function's arguments, some of them without a name."""
-    return isinstance(shown, Mapping) and shown.keys() == {"args", "kwargs"} and bool(shown["args"])
+    return isinstance(shown, dict) and shown.keys() == {"args", "kwargs"} and bool(shown["args"])
 
 
 def _without_tools(reading: Reading, key: str, listed: list[Any]) -> list[Any]:
@@ -71,16 +70,16 @@ def _without_tools(reading: Reading, key: str, listed: list[Any]) -> list[Any]:
     defined = [
         message["content"]
         for message in listed
-        if isinstance(message, Mapping)
+        if isinstance(message, dict)
         and message.get("role") == "tool"
-        and isinstance(message.get("content"), Mapping)
-        and isinstance(message["content"].get("function"), Mapping)
+        and isinstance(message.get("content"), dict)
+        and isinstance(message["content"].get("function"), dict)
     ]
     found = to_tools(defined) if defined else None
     if found is None:
         return listed
     reading.suggest("tools", 60, key, found, KEPT_ELSEWHERE)
-    return [m for m in listed if not (isinstance(m, Mapping) and m.get("content") in defined)]
+    return [m for m in listed if not (isinstance(m, dict) and m.get("content") in defined)]
 
 
 def _instructions(reading: Reading, key: str, value: Any) -> bool:

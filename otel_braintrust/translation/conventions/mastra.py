@@ -5,7 +5,6 @@ Source: @mastra/otel-exporter 1.4, `span-converter`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
@@ -48,7 +47,7 @@ def _content(reading: Reading, key: str, rest: str, value: Any) -> bool:
 def _said(value: Any) -> Any:
     """Return the text of an answer that holds nothing else."""
     holder = decode_container(value)
-    if isinstance(holder, Mapping) and isinstance(holder.get("text"), str):
+    if isinstance(holder, dict) and isinstance(holder.get("text"), str):
         others = (inner for name, inner in holder.items() if name != "text")
         if all(is_placeholder(inner) or inner in ([], {}) for inner in others):
             return holder["text"]

@@ -74,8 +74,8 @@ def _deltas(chunks: list[Mapping[str, Any]], name: str) -> Iterator[Any]:
     """Yield what the chunks of the first choice add: texts, or pieces of tool calls."""
     for chunk in chunks:
         for choice in as_list(chunk.get("choices")) or ():
-            delta = choice.get("delta") if isinstance(choice, Mapping) else None
-            found = delta.get(name) if isinstance(delta, Mapping) else None
+            delta = choice.get("delta") if isinstance(choice, dict) else None
+            found = delta.get(name) if isinstance(delta, dict) else None
             if isinstance(found, str):
                 yield found
             elif isinstance(found, list):
@@ -86,8 +86,8 @@ def _spelled_calls(chunks: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Put OpenAI's tool calls together, whose arguments come in pieces."""
     found: dict[Any, dict[str, Any]] = {}
     for piece in _deltas(chunks, "tool_calls"):
-        function = piece.get("function") if isinstance(piece, Mapping) else None
-        if not isinstance(function, Mapping):
+        function = piece.get("function") if isinstance(piece, dict) else None
+        if not isinstance(function, dict):
             continue
         call = found.setdefault(piece.get("index"), {"id": None, "name": "", "text": ""})
         call["id"] = call["id"] or piece.get("id")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions.rules import Convention
@@ -35,8 +34,8 @@ def _is_written_out(text: str) -> bool:
 
 def _opened(message: Any) -> Any:
     """Return the message that stands in the only text of another, if one does."""
-    parts = message.get("parts") if isinstance(message, Mapping) else None
-    if not isinstance(parts, list) or len(parts) != 1 or not isinstance(parts[0], Mapping):
+    parts = message.get("parts") if isinstance(message, dict) else None
+    if not isinstance(parts, list) or len(parts) != 1 or not isinstance(parts[0], dict):
         return message
     text = parts[0].get("content")
     if not isinstance(text, str):

@@ -67,7 +67,7 @@ def _content_part(fields: Mapping[str, Any]) -> Any:
     kind = part.get("type")
     image = decode_container(part.get("image.image.url"))
     if image is not None:
-        url = image.get("url") if isinstance(image, Mapping) else image
+        url = image.get("url") if isinstance(image, dict) else image
         return {"type": "image_url", "image_url": {"url": url}}
     if kind == "image":
         return {"type": "image_url", "image_url": {"url": None}}
@@ -156,7 +156,7 @@ def message(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _says(parts: list[Any], text: str) -> bool:
-    said = [part.get("text") for part in parts if isinstance(part, Mapping)]
+    said = [part.get("text") for part in parts if isinstance(part, dict)]
     return text in said or "".join(str(piece) for piece in said if piece) == text
 
 
@@ -195,9 +195,7 @@ def _build_tools(reading: Reading) -> None:
     for fields in members:
         definition = {name.removeprefix("tool."): value for name, value in fields.items()}
         schema = decode(definition.get("json_schema"))
-        listed.append(
-            schema if isinstance(schema, Mapping) and len(definition) == 1 else definition
-        )
+        listed.append(schema if isinstance(schema, dict) and len(definition) == 1 else definition)
     found = to_tools(listed)
     if found is None:
         reading.restore(raw)
@@ -272,7 +270,7 @@ def _build_evaluations(family: str, prefix: str) -> rules.Step:
 
 def _function_call(reading: Reading, key: str, value: Any) -> bool:
     call = decode(value)
-    if isinstance(call, Mapping) and call.get("name"):
+    if isinstance(call, dict) and call.get("name"):
         answer = [{"role": "assistant", "function_call": call}]
         reading.offer("output", Candidate(PLAIN_VALUE, "messages", answer, {key: value}, order=9))
         return True

@@ -5,7 +5,6 @@ Source: opentelemetry-semantic-conventions-ai 0.4 and 0.5 of openllmetry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions import rules
@@ -50,7 +49,7 @@ def _entity(side: str) -> rules.Rule:
 
 def _entity_input(reading: Reading, holder: Any) -> Any:
     """Unwrap what decorators and the LangChain handler put around the real input."""
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, dict):
         return holder
     shown = next((name for name in _CALLBACK_INPUTS if holder.get(name) is not None), None)
     if shown is not None and set(holder) <= _CALLBACK_KEYS:
@@ -60,7 +59,7 @@ def _entity_input(reading: Reading, holder: Any) -> Any:
         for name, inner in (as_mapping(holder.get("metadata")) or {}).items():
             reading.user_metadata.setdefault(name, inner)
         rest = holder.get("kwargs")
-        if isinstance(rest, Mapping) and any(rest.values()):
+        if isinstance(rest, dict) and any(rest.values()):
             reading.user_metadata.setdefault("kwargs", rest)
         return holder[shown]
     return holder
@@ -73,7 +72,7 @@ _CALLBACK_OUTPUTS = ("outputs", "output", "documents", "result")
 
 
 def _entity_output(holder: Any) -> Any:
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, dict):
         return holder
     shown = next((name for name in _CALLBACK_OUTPUTS if name in holder), None)
     if (

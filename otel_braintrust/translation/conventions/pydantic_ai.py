@@ -48,7 +48,7 @@ def _split_events(listed: list[Any]) -> tuple[list[Any], list[Any]]:
     """Split event bodies in one attribute into messages asked and choices answered."""
     asked, answered = [], []
     for event in listed:
-        if not isinstance(event, Mapping):
+        if not isinstance(event, dict):
             continue
         name = event.get("event.name") or event.get("event_name")
         body = {
@@ -79,7 +79,7 @@ def _one_turn(messages: list[Any]) -> dict[str, Any]:
     if len(messages) == 1:
         return dict(messages[0])
     contents = [m["content"] for m in messages if m.get("content") and not m.get("data")]
-    thoughts = [m["data"] for m in messages if isinstance(m.get("data"), Mapping)]
+    thoughts = [m["data"] for m in messages if isinstance(m.get("data"), dict)]
     texts = [{"type": "text", "text": text} for text in contents if isinstance(text, str)]
     calls = [call for m in messages for call in as_list(m.get("tool_calls")) or ()]
     turn: dict[str, Any] = {"role": "assistant", "content": [*thoughts, *texts] or None}
@@ -99,7 +99,7 @@ def _events(reading: Reading, key: str, value: Any) -> bool:
     if answered:
         reading.offer("output", Candidate(FRAMEWORK, "messages", answered, raw, _LLM_TASK, order=6))
     reading.remainders[key] = [
-        event for event in listed if not isinstance(event, Mapping) or not _is_known_event(event)
+        event for event in listed if not isinstance(event, dict) or not _is_known_event(event)
     ]
     return True
 
@@ -141,12 +141,12 @@ def _is_said_by_user(message: Any) -> bool:
         return False
     parts = message.get("parts")
     return not isinstance(parts, list) or any(
-        not isinstance(part, Mapping) or part.get("type") != "tool_call_response" for part in parts
+        not isinstance(part, dict) or part.get("type") != "tool_call_response" for part in parts
     )
 
 
 def _role(message: Any) -> Any:
-    return message.get("role") if isinstance(message, Mapping) else None
+    return message.get("role") if isinstance(message, dict) else None
 
 
 def _keep_conversation(reading: Reading) -> None:
@@ -196,7 +196,7 @@ def _request_data(reading: Reading, key: str, value: Any) -> bool:
         reading.kinds.append((95, "llm", key))
     else:
         holder = decode(value)
-        shown = holder.get("input", holder.get("prompt")) if isinstance(holder, Mapping) else None
+        shown = holder.get("input", holder.get("prompt")) if isinstance(holder, dict) else None
         if shown is not None:
             reading.offer("input", Candidate(FRAMEWORK, "as_is", shown, raw, order=8))
     return True
@@ -218,9 +218,9 @@ def _without_wrapper(message: Mapping[str, Any]) -> Mapping[str, Any]:
         return message
     calls = []
     for call in listed:
-        function = call.get("function") if isinstance(call, Mapping) else None
-        given = as_mapping(function.get("arguments")) if isinstance(function, Mapping) else None
-        if isinstance(function, Mapping) and given is not None and given.keys() == {"input"}:
+        function = call.get("function") if isinstance(call, dict) else None
+        given = as_mapping(function.get("arguments")) if isinstance(function, dict) else None
+        if isinstance(function, dict) and given is not None and given.keys() == {"input"}:
             call = {**call, "function": {**function, "arguments": given["input"]}}
         calls.append(call)
     return {**message, "tool_calls": calls}
@@ -235,7 +235,7 @@ def _response_data(reading: Reading, key: str, value: Any) -> bool:
     message = holder.get("message")
     if isinstance(combined, str) and message is None:
         message = {"role": "assistant", "content": combined}
-    if isinstance(message, Mapping):
+    if isinstance(message, dict):
         if reading.span.scope_name == "logfire.anthropic":
             message = _without_wrapper(message)
         answer = [{"role": "assistant", **message}]

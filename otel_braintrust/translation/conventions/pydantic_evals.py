@@ -6,7 +6,6 @@ they are read only on spans of its own scope.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.conventions.genai_events import add_evaluation
@@ -46,7 +45,7 @@ def _read(reading: Reading) -> None:
 
 
 def _add(reading: Reading, name: str, result: Any) -> None:
-    if not isinstance(result, Mapping):
+    if not isinstance(result, dict):
         result = {"value": result}
     details = {"explanation": result.get("reason"), "source": result.get("source")}
     add_evaluation(reading, name, result.get("value"), details)

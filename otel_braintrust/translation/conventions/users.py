@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch, compile_dispatch
 from otel_braintrust.translation.conventions.rules import Convention, Step
+from otel_braintrust.translation.decoding import native
 from otel_braintrust.translation.reading import DELIBERATE, Reading
 
 logger = logging.getLogger("otel_braintrust")
@@ -177,6 +178,7 @@ def _guard(name: str, place: str, rule: _Called) -> _Called:
             return False
         for candidate in (*reading.inputs[asked:], *reading.outputs[answered:]):
             candidate.rank = max(candidate.rank, FIRST_RANK)
+            candidate.value = native(candidate.value)
         reading.kinds[kinds:] = [
             (max(rank, FIRST_RANK), kind, key) for rank, kind, key in reading.kinds[kinds:]
         ]

@@ -92,13 +92,13 @@ def _content(fields: Mapping[str, Any]) -> Any:
         parts.append({"type": "reasoning", "text": reasoning})
     elif isinstance(reasoning, list):
         parts.extend(
-            part if isinstance(part, Mapping) else {"type": "reasoning", "text": part}
+            part if isinstance(part, dict) else {"type": "reasoning", "text": part}
             for part in reasoning
         )
     text = fields.get("text", fields.get("object"))
     if isinstance(text, str) and text:
         parts.append({"type": "text", "text": text})
-    parts.extend(part for part in as_list(fields.get("files")) or () if isinstance(part, Mapping))
+    parts.extend(part for part in as_list(fields.get("files")) or () if isinstance(part, dict))
     return parts or None
 
 
@@ -108,13 +108,13 @@ def _provider_metadata(reading: Reading, key: str, value: Any) -> bool:
     if holder is None:
         return False
     for inner in holder.values():
-        if not isinstance(inner, Mapping):
+        if not isinstance(inner, dict):
             continue
         for name, canonical in _PROVIDER_COUNTS.items():
             if name in inner:
                 reading.count("ai.usage", canonical, key, inner[name])
         usage = inner.get("usage")
-        if isinstance(usage, Mapping):
+        if isinstance(usage, dict):
             for name, canonical in _RAW_COUNTS.items():
                 if name in usage:
                     reading.count("ai.usage", canonical, key, usage[name])
@@ -159,7 +159,7 @@ def _embeddings(reading: Reading, key: str, value: Any) -> bool:
 
 def _schema(reading: Reading, key: str, value: Any) -> bool:
     schema = decode(value)
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return False
     form = {"type": "json_schema", "json_schema": {"schema": schema}}
     reading.suggest("response_format", 50, key, form, value)
