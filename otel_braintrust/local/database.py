@@ -96,11 +96,8 @@ class Database:
         self._idle_readers: list[sqlite3.Connection] = []
         self._closed = False
         self._writer = self._connect()
-        try:
+        with _closed_on_error(self._writer):
             self._writer.executescript(SCHEMA)
-        except sqlite3.Error:
-            self._writer.close()
-            raise
 
     @property
     def is_in_memory(self) -> bool:
@@ -151,10 +148,11 @@ class Database:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
-        connection.row_factory = sqlite3.Row
-        functions.register(connection)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        with _closed_on_error(connection):
+            connection.row_factory = sqlite3.Row
+            functions.register(connection)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
     def _borrow(self) -> sqlite3.Connection:
@@ -174,3 +172,13 @@ class Database:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise sqlite3.ProgrammingError("the local Braintrust's database is closed")
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Leave no connection open when the block raises, of which Python 3.13 warns."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -64,8 +65,10 @@ def test_a_key_of_its_own_is_the_only_one():
 
 
 def failed(*options: str) -> subprocess.CompletedProcess[str]:
+    # What the failure leaves open would be told, too.
+    shown = {**os.environ, "PYTHONWARNINGS": "default::ResourceWarning"}
     return subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, *options], env=shown, capture_output=True, text=True, timeout=30, check=False
     )
 
 
