@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
-
-from opentelemetry.trace import SpanContext
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.batching import Batches
@@ -27,15 +26,17 @@ class _Page:
         ended: Spans that ended, and are not in the books yet.
         go: Spans to be handed on.
         room_bytes: How much memory there is room for.
+        free_scopes: See :attr:`otel_braintrust.passage.Passage.free_scopes`.
     """
 
-    __slots__ = ("ended", "go", "room_bytes", "started")
+    __slots__ = ("ended", "free_scopes", "go", "room_bytes", "started")
 
-    def __init__(self, room_bytes: int) -> None:
+    def __init__(self, room_bytes: int, free_scopes: AbstractSet[str]) -> None:
         self.started: list[int] = []
         self.ended: list[Ticket] = []
         self.go: list[Ticket] = []
         self.room_bytes = room_bytes
+        self.free_scopes = free_scopes
 
 
 class Desk:
@@ -64,9 +65,6 @@ class Desk:
         self._courier = exporter.courier
         # One span may always wait.
         self._max_bytes = exporter.settings.queue_bytes
-        # Where nothing is sent, no span passes by what counts it as lost.
-        nothing_is_sent = exporter.courier is None
-        self._kept_scopes = frozenset() if nothing_is_sent else self.passage.kept_scopes
         self._undelivered = undelivered
         self._batches = batches
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
@@ -80,7 +78,7 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
-        page = _Page(self._max_bytes - self._book.pending_bytes)
+        page = _Page(self._max_bytes - self._book.pending_bytes, self._free_scopes)
         try:
             for event in events:
                 try:
@@ -89,6 +87,7 @@ class Desk:
                     else:
                         self._enter_end(page, event)
                 except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
+                    page.free_scopes = frozenset()  # who knows what it left behind
                     self.tell_internal(error)
         finally:
             self._post(page)
@@ -111,8 +110,12 @@ class Desk:
         if not self.roots.start(span, span_id, parent):
             return
         page.started.append(span_id)
-        if context[TRACE_FLAGS] & SAMPLED and not self._is_free(span, context, parent):
+        scope = span.instrumentation_scope
+        if scope is not None and scope.name in page.free_scopes:
+            return
+        if context[TRACE_FLAGS] & SAMPLED:
             self.passage.start(span, stamp, answer)
+            page.free_scopes = self._free_scopes
 
     def _enter_end(self, page: _Page, span: Any) -> None:
         if self._is_known(span):
@@ -129,25 +132,23 @@ class Desk:
             self._book.note_sampled()
             self._undelivered.note_end(span_id, is_lost=True)
             return
+        scope = span.instrumentation_scope
+        is_free = scope is not None and scope.name in page.free_scopes
         ticket = Ticket(tagged, context, span_bytes(span, values))
         page.ended.append(ticket)
         page.room_bytes -= ticket.size_bytes
-        # Rules are about the span as it was made, without the tags that rose to it.
-        if page.room_bytes >= 0 and self._is_free(span, context, parent):
+        if is_free and page.room_bytes >= 0 and (parent is None or parent[TRACE_FLAGS] & SAMPLED):
             ticket.is_local_root = parent is None or parent[IS_REMOTE]
             page.go.append(ticket)
         else:
             self._post(page)
             self._judge(page, span, ticket)
+            page.free_scopes = self._free_scopes
 
-    def _is_free(self, span: Any, context: SpanContext, parent: SpanContext | None) -> bool:
-        """Tell whether a span goes, and under its own parent, whatever becomes of others."""
-        scope = span.instrumentation_scope
-        if scope is None or scope.name not in self._kept_scopes:
-            return False
-        if parent is not None and not parent[TRACE_FLAGS] & SAMPLED:
-            return False
-        return not self.passage.is_concerned(context, parent)
+    @property
+    def _free_scopes(self) -> AbstractSet[str]:
+        # Where nothing is sent, each span is counted as lost.
+        return frozenset() if self._courier is None else self.passage.free_scopes
 
     def _judge(self, page: _Page, span: Any, ticket: Ticket) -> None:
         """Do with a span that ended, and is in the books, what depends on others."""
@@ -155,6 +156,7 @@ class Desk:
         if self._courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")
         elif pending_bytes <= max(self._max_bytes, ticket.size_bytes):  # one may always wait
+            # Rules are about the span as it was made, without the tags that rose to it.
             page.go += self.passage.end(span, ticket)
         else:
             self._turn_away(self.passage.end(span, ticket))

@@ -32,11 +32,6 @@ class Passage:
         troubles: Where trouble is told.
         hand_on: Takes the tickets of spans that go, also from a thread of its own.
         inherits: See :class:`otel_braintrust.traces.reparenting.Reparenting`.
-
-    Attributes:
-        kept_scopes: The scopes met so far whose spans pass by this, unless others concern them.
-        is_concerned: Tells whether others concern a span; see
-            :meth:`otel_braintrust.traces.reparenting.Reparenting.is_concerned`.
     """
 
     def __init__(
@@ -62,7 +57,7 @@ class Passage:
         )
         asks_for_all = settings.live or settings.route is not None
         asks_for_all = asks_for_all or settings.tail_ratio is not None
-        self.kept_scopes: AbstractSet[str] = frozenset() if asks_for_all else selection.kept_scopes
+        self._kept_scopes = frozenset() if asks_for_all else selection.kept_scopes
         self._tree = Reparenting(
             selection,
             self._filter,
@@ -70,7 +65,6 @@ class Passage:
             follows_all=asks_for_all,
             hold_s=HOLD_S if settings.span_filter is None else HOLD_FOR_FUNCTION_S,
         )
-        self.is_concerned = self._tree.is_concerned
         self._sampling: TailSampling | None = None
         if settings.tail_ratio is not None:
             self._sampling = TailSampling(
@@ -81,6 +75,14 @@ class Passage:
                 max_s=settings.tail_max_s,
             )
         self._alarm = Alarm(self._next_at, self._ring)
+
+    @property
+    def free_scopes(self) -> AbstractSet[str]:
+        """Scopes of which a span goes as it is: it need not be shown to this until another was.
+
+        One that ends is shown to this all the same if its parent was not sampled.
+        """
+        return frozenset() if len(self._tree) else self._kept_scopes
 
     def start(self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None) -> None:
         """Follow a span that started, and judge what is certain of it.

@@ -106,18 +106,6 @@ class Reparenting:
         self._begin()
         self._dropped.update((kin.key, kin) for kin in above)
 
-    def is_concerned(self, context: SpanContext, parent: SpanContext | None) -> bool:
-        """Tell whether :meth:`on_start` or :meth:`on_end` must hear of a span that is sure to go.
-
-        Args:
-            context: The span's.
-            parent: Its parent's.
-        """
-        if not self._open and not self._dropped:
-            return False
-        above = self.kin_of(parent) if parent is not None else None
-        return above is not None or key_of(context) in self._open or self._has_to_let_go()
-
     def is_open(self, context: SpanContext) -> bool:
         """Tell whether a span is followed that started in this process and has not ended."""
         return key_of(context) in self._open
@@ -214,20 +202,14 @@ class Reparenting:
 
     def _hangs_on_its_parent(self, span: Any, ticket: Ticket) -> bool:
         """Tell whether a span that goes and is not followed stays where it is."""
-        if self._has_to_let_go():
-            return False
+        if self._held or (self._dropped and self._is_too_old(next(iter(self._dropped.values())))):
+            return False  # its end is a moment to look after those
         above = self._above(span)
         if above is not None:
             return above.is_kept
         parent: SpanContext | None = span.parent
         ticket.is_local_root = parent is None or parent.is_remote
         return parent is None or parent.is_remote or parent.trace_flags.sampled
-
-    def _has_to_let_go(self) -> bool:
-        """Tell whether the next end is a moment to look after spans that wait, or were dropped."""
-        if self._held:
-            return True
-        return bool(self._dropped) and self._is_too_old(next(iter(self._dropped.values())))
 
     def release(self, *, everything: bool = True) -> list[Any]:
         """Let go what is held back, by what is known now; with a flush, everything.
