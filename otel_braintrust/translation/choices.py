@@ -7,7 +7,8 @@ from typing import Any
 
 from otel_braintrust.translation.decoding import decode, decode_container
 from otel_braintrust.translation.message_shapes import ITEM_TYPES, is_message, is_pair
-from otel_braintrust.translation.messages import plain, to_messages
+from otel_braintrust.translation.messages import to_messages
+from otel_braintrust.translation.plain_messages import plain_choice
 from otel_braintrust.translation.roles import finish_reason_of
 
 
@@ -24,16 +25,8 @@ def to_choices(
         `[{"index", "finish_reason", "message"}]`, or None if the value holds no message.
     """
     value = decode(value)
-    if type(value) is list and (simple := [plain(item) for item in value]) and None not in simple:
-        return _numbered(
-            [
-                {"index": None, "finish_reason": finish_reason_of(reason), "message": message}
-                for message, reason in zip(
-                    simple, (i.get("finish_reason") for i in value), strict=True
-                )
-            ],
-            list(finish_reasons or ()),
-        )
+    if type(value) is list and (simple := list(map(plain_choice, value))) and None not in simple:
+        return _numbered(simple, list(finish_reasons or ()))  # type: ignore[arg-type]  # no None
     listed = value if isinstance(value, (list, tuple)) else [value]
     if len(listed) == 1 and isinstance(listed[0], (list, tuple)) and not is_pair(listed[0]):
         listed = listed[0]

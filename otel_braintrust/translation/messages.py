@@ -18,6 +18,7 @@ from otel_braintrust.translation.message_shapes import (
     is_message,
     is_pair,
 )
+from otel_braintrust.translation.plain_messages import plain, plain_answer
 from otel_braintrust.translation.roles import KNOWN_ROLES, role_of
 
 _LANGCHAIN_NOISE = frozenset(
@@ -69,7 +70,7 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
     found: list[Message] = []
     loose: list[Any] = []
     for item in values:
-        simple = plain(item) or _plain_answer(item)
+        simple = plain(item) or plain_answer(item)
         if simple is not None and not loose:
             found.append(simple)
             continue
@@ -159,65 +160,6 @@ def _unwrap(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
 def _without_noise(body: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what LangChain writes on every message; its extras may hold the tool calls."""
     return {k: v for k, v in body.items() if k not in _LANGCHAIN_NOISE or k == "additional_kwargs"}
-
-
-PLAIN_ROLES = KNOWN_ROLES - {"tool"}
-_CALL = frozenset({"type", "id", "name", "arguments"})
-_RESULT = {"type", "id", "response"}
-# A text that begins with one of these may be the JSON text of a list of parts.
-_MAY_BE_PARTS = frozenset({"", "[", " ", "\n"})
-
-
-def plain(message: Any) -> Message | None:
-    """Convert a message of one text or of calls, as most are; None if it is any other."""
-    if type(message) is not dict:
-        return None
-    role, text = message.get("role"), message.get("content")
-    if type(role) is not str or role not in PLAIN_ROLES:
-        return None
-    if text is None:
-        if len(message) == 2 or (len(message) == 3 and "finish_reason" in message):
-            return _of_parts(role, message.get("parts"))
-        return None
-    if len(message) != 2 or type(text) is not str or text[:1] in _MAY_BE_PARTS:
-        return None
-    return {"role": role, "content": text}
-
-
-def _of_parts(role: str, listed: Any) -> Message | None:
-    """Convert a text, calls or both in OpenTelemetry's parts."""
-    if type(listed) is not list or not listed:
-        return None
-    text: str | None = None
-    calls: list[dict[str, Any]] = []
-    for part in listed:
-        kind = part.get("type") if type(part) is dict else None
-        if kind == "text" and text is None and len(part) == 2:
-            text = part.get("content")
-            if type(text) is not str:
-                return None
-        elif kind == "tool_call" and _CALL.issuperset(part):
-            calls.append(parts.tool_call(part.get("id"), part.get("name"), part.get("arguments")))
-        else:
-            return None
-    message: Message = {"role": role, "content": text}
-    if calls:
-        message["tool_calls"] = calls
-    return message
-
-
-def _plain_answer(message: Any) -> Message | None:
-    """Convert what a tool answered in OpenTelemetry's parts; None if it is anything else."""
-    if type(message) is not dict or message.get("role") != "tool" or len(message) != 2:
-        return None
-    listed = message.get("parts")
-    part = listed[0] if type(listed) is list and len(listed) == 1 else None
-    if type(part) is not dict or part.keys() != _RESULT or part["type"] != "tool_call_response":
-        return None
-    answer: Message = {"role": "tool", "content": parts.tool_result_content(part["response"])}
-    if part["id"]:
-        answer["tool_call_id"] = part["id"]
-    return answer
 
 
 def _one(message: Mapping[str, Any], default_role: str) -> list[Message]:

@@ -13,9 +13,10 @@ from typing import Any
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.content import NOTHING
 from otel_braintrust.translation.decoding import decode_container, is_placeholder, parse
-from otel_braintrust.translation.messages import PLAIN_ROLES, to_messages
+from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.model_requests import with_system
 from otel_braintrust.translation.outlines import values_of
+from otel_braintrust.translation.plain_messages import PLAIN_ROLES
 from otel_braintrust.translation.wrappers import unwrap
 
 Reader = Callable[[Mapping[str, Any]], Any]

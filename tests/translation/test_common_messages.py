@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import os
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_braintrust.translation import OtlpSpan, translate
+from otel_braintrust.translation.choices import to_choices
+from otel_braintrust.translation.messages import to_messages
 
 EXAMPLES = int(os.environ.get("TRANSLATION_EXAMPLES", "1000"))
 
@@ -28,29 +29,81 @@ answer = st.fixed_dictionaries(
 )
 part = st.one_of(text, call, answer)
 roles = st.sampled_from(["assistant", "user", "system", "developer", "tool", "AI", ""])
+reasons = st.sampled_from(["stop", "tool_call", "end_turn", "", None])
+called = st.fixed_dictionaries(
+    {"function": st.fixed_dictionaries({"name": st.just("find"), "arguments": values})},
+    optional={"id": ids, "type": st.just("function"), "index": st.just(0), "more": st.just(1)},
+)
+# Fields that are set to nothing, and some that are set.
+unset = {
+    "refusal": st.sampled_from([None, "", "No."]),
+    "annotations": st.sampled_from([None, [], [1]]),
+    "audio": st.none(),
+    "finish_reason": reasons,
+    "name": st.sampled_from([None, "", "ann"]),
+    "tool_call_id": ids,
+}
+listed_text = st.lists(
+    st.fixed_dictionaries({"type": st.just("text"), "text": texts}), min_size=1, max_size=2
+)
+of_api = st.fixed_dictionaries(
+    {"role": roles, "content": st.one_of(st.none(), texts, listed_text)},
+    optional={"tool_calls": st.lists(called, max_size=2), **unset},
+)
 message = st.one_of(
+    of_api,
+    st.fixed_dictionaries(
+        {"role": st.just("assistant"), "content": st.sampled_from(["", None, "Hello"])},
+        optional={"tool_calls": st.lists(called, max_size=2)},
+    ),
+    st.fixed_dictionaries(
+        {"role": st.just("tool"), "content": texts}, optional={"tool_call_id": ids, "name": ids}
+    ),
     st.fixed_dictionaries({"role": st.just("tool"), "parts": st.lists(answer, max_size=2)}),
-    st.fixed_dictionaries({"role": st.just("assistant"), "parts": st.lists(part, max_size=2)}),
+    st.fixed_dictionaries(
+        {"role": st.just("assistant"), "parts": st.lists(part, max_size=2)},
+        optional={"finish_reason": reasons},
+    ),
     st.fixed_dictionaries({"role": roles, "parts": st.lists(part, max_size=2)}),
     st.fixed_dictionaries({"role": roles, "content": st.one_of(st.none(), texts)}),
 )
+spoken = st.fixed_dictionaries({"role": st.just("assistant"), "content": st.just("Hello")})
+choice = st.one_of(
+    message,
+    st.fixed_dictionaries(
+        {"message": st.one_of(spoken, message)},
+        optional={
+            "index": st.sampled_from([0, 1, None]),
+            "finish_reason": reasons,
+            "stop_reason": reasons,
+            "logprobs": st.sampled_from([None, {"content": []}]),
+        },
+    ),
+)
 
 
-def _row(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    attributes = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.input.messages": json.dumps(messages),
-        "gen_ai.output.messages": json.dumps(messages),
-    }
-    row = translate(OtlpSpan("1" * 32, "2" * 16, "chat", start_ns=5, attributes=attributes))
-    return {side: row.get(side) for side in ("input", "output")}
+class _Longer(dict[str, Any]):
+    """An object of a kind that is read the longer way."""
+
+
+def _told_longer(value: dict[str, Any]) -> dict[str, Any]:
+    inner = value.get("message")
+    return _Longer(value if inner is None else {**value, "message": _Longer(inner)})
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(messages=st.lists(message, min_size=1, max_size=2))
-def test_a_field_that_says_nothing_beside_a_message_does_not_change_how_it_is_read(
-    messages: list[dict[str, Any]],
+def test_plain_messages_are_read_as_all_others_are(messages: list[dict[str, Any]]) -> None:
+    longer = list(map(_told_longer, messages))
+    assert to_messages(copy.deepcopy(messages)) == to_messages(longer)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    choices=st.lists(choice, min_size=1, max_size=2), given_reasons=st.lists(reasons, max_size=2)
+)
+def test_plain_answers_are_read_as_all_others_are(
+    choices: list[dict[str, Any]], given_reasons: list[Any]
 ) -> None:
-    # An unset field is no part of a message, and yet keeps it from the shorter way.
-    told_longer = [{**each, "unset": None} for each in messages]
-    assert _row(messages) == _row(told_longer)
+    longer = list(map(_told_longer, choices))
+    assert to_choices(copy.deepcopy(choices), given_reasons) == to_choices(longer, given_reasons)
