@@ -23,21 +23,28 @@ if TYPE_CHECKING:
 
 CONVERTED_FIELDS = ("input", "output", "expected", "metadata")
 MAX_KNOWN_FILES = 4096
-# A row without any of these holds no file: each shape of base64 has one.
-DATA_URI_HINT = b";base64,"
-NAME_HINTS = (
+# A row in which none of these follows a quote holds no file: each shape of base64 has one.
+HINTS = (
+    b"data:",
+    b"DATA:",
     b'data":"',
     b'bytes":"',
     b'b64_json"',
     b'images":["',
-    b'inline_data"',
-    b'inlineData"',
     b'image_generation_call"',
     b'braintrust_attachment"',
     *(f'{name}"'.encode() for name in TYPE_KEYS),
 )
-# One search for all of them, from quote to quote: a row has many bytes and few quotes.
-NAMES = re.compile(b'"(?:' + b"|".join(map(re.escape, NAME_HINTS)) + b")")
+# One search for all of them, from quote to quote: a row has many bytes and few quotes, and two
+# characters are enough to leave most of those again.
+HINT = re.compile(
+    b'"[%b][%b](?:%b)'
+    % (
+        bytes({hint[0] for hint in HINTS}),
+        bytes({hint[1] for hint in HINTS}),
+        b"|".join(re.escape(hint[2:]) for hint in HINTS),
+    )
+)
 WHOLE_TEXTS_KEY = "otel_braintrust.whole_texts"
 MAX_DEPTH = 128
 
@@ -153,8 +160,8 @@ class Encloser:
 
 
 def may_hold_files(row: bytes) -> bool:
-    """Tell quickly that an encoded row holds no file and refers to none, as almost all do."""
-    return DATA_URI_HINT in row or NAMES.search(row) is not None
+    """Tell quickly that encoded rows hold no file and refer to none, as almost all do."""
+    return HINT.search(row) is not None
 
 
 def _texts_beyond(

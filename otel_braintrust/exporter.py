@@ -112,6 +112,7 @@ class BraintrustSpanExporter(SpanExporter):
         if self.settings.api_key:
             self.courier = self._new_courier(self.settings.api_key)
             self._uploads = self.courier.uploads
+            self._sealer.bundler = self.courier.bundler
         else:
             logger.warning("no Braintrust API key, so no span is sent; set %s", KEY_SOURCES)
         if self._uploads is not None:

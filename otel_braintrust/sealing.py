@@ -11,8 +11,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.attachments import Attachment
+from otel_braintrust.delivery.bundles import Bundle, remove_container
+from otel_braintrust.delivery.bundling import Bundler
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
-from otel_braintrust.delivery.parcels import Parcel, seal
+from otel_braintrust.delivery.parcels import Parcel, encode_row, hang
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.enclosing import Encloser, may_hold_files
 from otel_braintrust.settings import Settings
@@ -49,6 +51,7 @@ class Sealer:
         assembler: Where spans meet what others know of them.
         encloser: Finds files in rows; None: nowhere to upload them.
         live: Hears of rows of spans that were shown while they were open.
+        bundler: Encodes rows together; None: each is encoded alone.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Sealer:
         self._parents: dict[str, Destination | None] = {}
         self.encloser: Encloser | None = None
         self.live: Completion | None = None
+        self.bundler: Bundler | None = None
         self.assembler = self._new_assembler()
 
     def reset_after_fork(self) -> None:
@@ -88,39 +92,100 @@ class Sealer:
         Args:
             tickets: The spans.
         """
+        prepared: list[tuple[Ticket, AssembledSpan]] = []
         parcels: list[Parcel] = []
-        for ticket, assembled in self._assembled(tickets):
-            if assembled.row is None:
-                self._leave_out(ticket)
-                continue
+        files: dict[Ticket, Mapping[str, Attachment]] = {}
+        for pair in self._assembled(tickets):
+            ticket, entry = pair
             try:
-                attributes = assembled.span.attributes
-                files: Mapping[str, Attachment] = {}
-                if self._redact is not None and self.encloser is not None:
-                    # Masks are for texts: files in them are found first.
-                    files = self.encloser.find(assembled.row, attributes)
-                row = self._outgoing(assembled.row, ticket.is_local_root)
-                if row is None:
-                    self._leave_out(ticket)
-                    continue
-                place = self._destination_of(assembled.parent or ticket.route)
-                if self.live is not None:
-                    self.live.complete(row, place)
-                limit = self._max_field_bytes
-                parcel = seal(ticket, row, place, max_field_bytes=limit)
-                if self.encloser is not None:
-                    if self._redact is None and may_hold_files(parcel.row):
-                        files = self.encloser.find(row, attributes)
-                        parcel = seal(ticket, row, place, max_field_bytes=limit)
-                    if len(parcel.row) >= limit:
-                        files = {**files, **self.encloser.keep_long_texts(row, limit)}
-                        parcel = seal(ticket, row, place, max_field_bytes=limit)
-                    parcel.enclosures = self.encloser.enclose(parcel.row, files)
-                parcels.append(parcel)
-                ticket.span = None  # its row is all that is needed of it from now on
+                place = self._prepare(ticket, entry, files)
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
                 self._drop_unreadable(ticket, error)
-        return parcels
+                continue
+            if place is None:
+                self._leave_out(ticket)
+                continue
+            prepared.append(pair)
+            parcels.append(Parcel(b"", place, ticket))
+        return self._encoded(parcels, prepared, files)
+
+    def _prepare(
+        self, ticket: Ticket, entry: AssembledSpan, files: dict[Ticket, Mapping[str, Attachment]]
+    ) -> Destination | None:
+        """Make a row what it will be, but for its encoding; where it goes, None if nowhere.
+
+        Args:
+            ticket: Its span.
+            entry: Where the row is, and is put.
+            files: Where files are put that were found in it.
+        """
+        row = entry.row
+        if row is None:
+            return None
+        if self._redact is not None and self.encloser is not None:
+            # Masks are for texts: files in them are found first.
+            found = self.encloser.find(row, entry.span.attributes)
+            if found:
+                files[ticket] = found
+        entry.row = row = self._outgoing(row, ticket.is_local_root)
+        if row is None:
+            return None
+        place = self._destination_of(entry.parent or ticket.route)
+        hang(row, place)
+        if self.live is not None:
+            self.live.complete(row, place)
+        return place
+
+    def _encoded(
+        self,
+        parcels: list[Parcel],
+        prepared: Sequence[tuple[Ticket, AssembledSpan]],
+        files: Mapping[Ticket, Mapping[str, Attachment]],
+    ) -> list[Parcel]:
+        """The parcels with their rows, but for those whose row cannot be encoded."""
+        bundles: list[Bundle] = []
+        if self.bundler is not None and not files:
+            bundles = self.bundler.bundle(parcels, [entry.row or {} for _, entry in prepared])
+        # Rows are searched together, and each for itself only where that finds something.
+        sound = {bundle for bundle in bundles if not self._is_odd(bundle.body or b"")}
+        encoded = []
+        for parcel, (ticket, entry) in zip(parcels, prepared, strict=True):
+            if parcel.bundle not in sound:
+                try:
+                    self._encode(parcel, entry, files.get(ticket, {}))
+                except Exception as error:  # noqa: BLE001  (as above)
+                    self._drop_unreadable(ticket, error)
+                    continue
+            encoded.append(parcel)
+            ticket.span = None  # its row is all that is needed of it from now on
+        return encoded
+
+    def _encode(
+        self, parcel: Parcel, entry: AssembledSpan, files: Mapping[str, Attachment]
+    ) -> None:
+        """Encode one row, and enter the files that go with it."""
+        row, limit = entry.row or {}, self._max_field_bytes
+        if parcel.bundle is not None:
+            if not self._is_odd(parcel.row):
+                return
+            remove_container(row, parcel.container)
+        parcel.row = encode_row(row, limit)
+        if self.encloser is None:
+            return
+        if self._redact is None and may_hold_files(parcel.row):
+            files = self.encloser.find(row, entry.span.attributes)
+            parcel.row = encode_row(row, limit)
+        if len(parcel.row) >= limit:
+            files = {**files, **self.encloser.keep_long_texts(row, limit)}
+            parcel.row = encode_row(row, limit)
+        parcel.enclosures = self.encloser.enclose(parcel.row, files)
+
+    def _is_odd(self, text: bytes) -> bool:
+        """Tell whether rows may have something in them that does not go out as it is."""
+        if len(text) >= self._max_field_bytes:
+            return True
+        # Where rows are masked, files were looked for before.
+        return self.encloser is not None and self._redact is None and may_hold_files(text)
 
     def _leave_out(self, ticket: Ticket) -> None:
         self._ledger.settle([ticket], "filtered")
@@ -147,7 +212,8 @@ class Sealer:
 
     def _outgoing(self, row: dict[str, Any], is_local_root: bool) -> dict[str, Any] | None:
         """A row as it may go out; None when nothing of it may."""
-        self._stamp_environment(row)
+        if self._environment:
+            self._stamp_environment(row)
         if is_local_root and row.get("span_parents"):
             # The outermost row of this process, where a row of another process is above it.
             row["context"] = {**(row.get("context") or {}), "local_root": True}
@@ -200,8 +266,6 @@ class Sealer:
             return None
 
     def _stamp_environment(self, row: dict[str, Any]) -> None:
-        if not self._environment:
-            return
         context = dict(row.get("context") or {})
         origin = context.get("span_origin")
         origin = dict(origin) if isinstance(origin, Mapping) else {}
@@ -209,8 +273,8 @@ class Sealer:
         row["context"] = {**context, "span_origin": origin}
 
 
-# About half a millisecond of translating.
-SPANS_BETWEEN_YIELDS = 16
+# About half a millisecond of translating. To yield may take as long as to translate a span.
+SPANS_BETWEEN_YIELDS = 64
 
 
 class _Yielding(list[ReadableSpan]):

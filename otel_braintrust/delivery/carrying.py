@@ -164,8 +164,10 @@ class Load:
 
     def _disk_at(self) -> float:
         """When what is in hand goes to the disk, should the server still fail."""
+        if self._replay is None or not self.is_failing:
+            return math.inf
         since = self._failing_since()
-        if self._replay is None or not self.is_failing or since is None:
+        if since is None:
             return math.inf
         return max(since + SPOOL_AFTER_S, self._disk_failed_at + DISK_PAUSE_S)
 

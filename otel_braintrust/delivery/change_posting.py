@@ -47,7 +47,7 @@ class ChangePoster:
                 yield [change], error
                 continue
             parcel = change.sealed(self._max_field_bytes)
-            address(parcel, container)
+            address([parcel], container)
             parcels.append(parcel)
             by_parcel[id(parcel)] = change
         for batch in pack(parcels, max_bytes=MAX_REQUEST_BYTES, max_rows=MAX_REQUEST_ROWS):

@@ -64,6 +64,8 @@ class Courier:
         self.uploads = uploads
         # Tells the organization, as far as it is known without a request.
         self.organization_name: Callable[[], str | None] = lambda: None
+        # Encodes rows together; None where each is written to disk first.
+        self.bundler = None if writes_first else sender.bundler
         self._ledger = ledger
         self._settlement = settlement
         self._notices = notices

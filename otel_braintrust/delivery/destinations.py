@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -41,6 +42,7 @@ Entry = TypeVar("Entry")
 KEEP_FOUND_S = 900.0
 KEEP_FAILED_S = 60.0
 MAX_KEPT_PROJECTS = 1000
+NEVER_FOUND = (-math.inf, "")
 
 
 class ParentError(ValueError):
@@ -144,12 +146,19 @@ class Projects:
             ApiError: The look-up failed.
         """
         kind, value = destination.kind, destination.value
-        if kind == GIVEN.kind:
-            return {}
         if kind == "project_name":
             kind, value = "project_id", self.project_id(value, deadline=deadline)
-        key, constants = CONTAINER_KEYS[kind]
-        return {key: value, **constants}
+        return _container(kind, value)
+
+    def known(self, destination: Destination) -> dict[str, str] | None:
+        """As :meth:`container`, without a request; None where it would take one."""
+        kind, value = destination.kind, destination.value
+        if kind == "project_name":
+            until, value = self._found.get(value, NEVER_FOUND)
+            if until <= self._clock():
+                return None
+            kind = "project_id"
+        return _container(kind, value)
 
     def project_id(self, name: str, *, deadline: float | None = None) -> str:
         """The id of the project with this name.
@@ -184,6 +193,13 @@ class Projects:
             reason = "the answer to a project look-up has no id"
             raise ServerError(response.method, response.url, response.status, reason)
         return found
+
+
+def _container(kind: str, value: str) -> dict[str, str]:
+    if kind == GIVEN.kind:
+        return {}
+    key, constants = CONTAINER_KEYS[kind]
+    return {key: value, **constants}
 
 
 def _keep(kept: OrderedDict[str, Entry], name: str, entry: Entry) -> None:

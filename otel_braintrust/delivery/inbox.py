@@ -98,15 +98,18 @@ class Inbox:
             self.changed.notify_all()
         if not self._sealing:
             return
+        fresh: list[Parcel] = []
         try:
             fresh = self.sealed(self._sealing)
             with self.changed:
                 load.add(fresh)
         finally:
             # Only an unforeseen exception leaves any of them without a row and unsettled.
-            known = {id(parcel.ticket) for parcel in load.parcels}
-            lost = [t for t in self._sealing if t.column is None and id(t) not in known]
-            self._ledger.settle(lost, "dropped", "unreadable")
+            lost = [ticket for ticket in self._sealing if ticket.column is None]
+            if len(lost) > len(fresh):
+                known = {id(parcel.ticket) for parcel in load.parcels}
+                lost = [ticket for ticket in lost if id(ticket) not in known]
+                self._ledger.settle(lost, "dropped", "unreadable")
             self._sealing = []
 
     def empty(self) -> list[Ticket]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.attachments import Attachment
+from otel_braintrust.delivery.bundles import BODY_END, BODY_START, Bundle
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.shrinking import shorten
 
-BODY_START = b'{"rows":['
-BODY_END = b'],"api_version":2}'
 ENVELOPE_BYTES = len(BODY_START) + len(BODY_END)
 
 
@@ -30,15 +31,18 @@ class Upload:
     size_bytes: int
 
 
-@dataclass(slots=True, eq=False)
 class Parcel:
     """One encoded row, where it goes, and the span it answers for.
 
-    Attributes:
+    Args:
         row: The row as a JSON object, without the keys of its container.
         destination: Where the row goes.
         ticket: The span in the ledger; None for a row that another process left on disk.
         container: The container's keys as JSON members with a trailing comma, once they are known.
+
+    Attributes:
+        bundle: What its row was encoded in, and is sent in where all of that is sent together.
+        number: Its place in the bundle.
         is_settled: True once it was sent or dropped.
         upload: Where its body lies uploaded, when it is too large to be posted.
         failures: How often a request that carried it failed for a reason that time may heal.
@@ -53,22 +57,47 @@ class Parcel:
         left_out: The row as it was, where it goes without its largest values.
     """
 
-    row: bytes
-    destination: Destination
-    ticket: Ticket | None = None
-    container: bytes = b""
-    is_settled: bool = False
+    # Defaults on the class make a parcel cheap: few have another value.
+    is_settled = False
     upload: Upload | None = None
-    failures: int = 0
-    failures_alone: int = 0
-    proven_at: int = 0
-    attempts_failed: int = 0
+    failures = 0
+    failures_alone = 0
+    proven_at = 0
+    attempts_failed = 0
     first_failed_at: float | None = None
     spool_number: int | None = None
-    is_replayed: bool = False
+    is_replayed = False
     changes_row: str | None = None
     enclosures: tuple[Enclosure, ...] = ()
     left_out: Attachment | None = None
+
+    def __init__(
+        self,
+        row: bytes,
+        destination: Destination,
+        ticket: Ticket | None = None,
+        *,
+        container: bytes = b"",
+    ) -> None:
+        self._row = row
+        self.destination = destination
+        self.ticket = ticket
+        self.container = container
+        self.bundle: Bundle | None = None
+        self.number = 0
+
+    @property
+    def row(self) -> bytes:
+        """The row as a JSON object, without the keys of its container."""
+        bundle = self.bundle
+        if bundle is not None:
+            self.row = bundle.row(self.number, self.container)
+        return self._row
+
+    @row.setter
+    def row(self, row: bytes) -> None:
+        self._row = row
+        self.bundle = None
 
     @property
     def size_bytes(self) -> int:
@@ -115,7 +144,7 @@ def seal(
     *,
     max_field_bytes: int | None = None,
 ) -> Parcel:
-    """Encode a row for its destination; a slug's span becomes the parent of the trace's root.
+    """Encode a row for its destination.
 
     Args:
         ticket: The span in the ledger.
@@ -123,37 +152,84 @@ def seal(
         destination: Where it goes.
         max_field_bytes: Most bytes of one text in the row; longer ones are cut, with a marker.
     """
-    if destination.root_span_id and destination.span_id:
-        row["root_span_id"] = destination.root_span_id
-        row["span_parents"] = row.get("span_parents") or [destination.span_id]
+    hang(row, destination)
+    return Parcel(encode_row(row, max_field_bytes), destination, ticket)
+
+
+def encode_row(row: dict[str, Any], max_field_bytes: int | None) -> bytes:
+    """Encode a row.
+
+    Args:
+        row: The row without the keys of its container.
+        max_field_bytes: Most bytes of one text in it; longer ones are cut, with a marker.
+    """
     data = encode(row)
     if max_field_bytes is not None and len(data) > max_field_bytes:
         data = encode(shorten(row, max_field_bytes))
-    return Parcel(data, destination, ticket)
+    return data
 
 
-def address(parcel: Parcel, container: Mapping[str, str]) -> None:
-    """Write the container's keys on a parcel."""
-    parcel.container = encode(dict(container))[1:-1] + b"," if container else b""
+def hang(row: dict[str, Any], destination: Destination) -> None:
+    """Let a slug's span be the parent of the trace's root."""
+    if destination.root_span_id and destination.span_id:
+        row["root_span_id"] = destination.root_span_id
+        row["span_parents"] = row.get("span_parents") or [destination.span_id]
+
+
+def address(parcels: Iterable[Parcel], container: Mapping[str, str]) -> None:
+    """Write the container's keys on parcels."""
+    text = container_text(container)
+    for parcel in parcels:
+        if parcel.container != text:
+            parcel.row = parcel.row  # no longer as its bundle has it
+            parcel.container = text
+
+
+def container_text(container: Mapping[str, str]) -> bytes:
+    """The keys of a container as JSON members with a trailing comma."""
+    return encode(dict(container))[1:-1] + b"," if container else b""
 
 
 def body_of(parcels: Iterable[Parcel]) -> bytes:
     """The body of a ``POST /logs3`` that carries these rows."""
-    rows = (b"{" + parcel.container + parcel.row[1:] for parcel in parcels)
-    return BODY_START + b",".join(rows) + BODY_END
+    carried = list(parcels)
+    bundle = _whole_bundle(carried)
+    body = bundle.body if bundle is not None else None
+    if body is not None:
+        return body
+    rows = [parcel.container + parcel.row[1:] for parcel in carried]
+    return BODY_START + b"{" + b",{".join(rows) + BODY_END
+
+
+def _whole_bundle(parcels: Sequence[Parcel]) -> Bundle | None:
+    """What these rows were encoded in, if they are all of it."""
+    bundle = parcels[0].bundle if parcels else None
+    if bundle is None or len(parcels) != bundle.size:
+        return None
+    return bundle if [each.bundle for each in parcels].count(bundle) == bundle.size else None
 
 
 def pack(parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int) -> Iterator[list[Parcel]]:
     """Group rows, in order, into requests; a row larger than ``max_bytes`` goes alone.
 
-    Two changes of one row go in two requests: all of a request counts as one change, and only the
-    later one's author would be kept.
+    Rows that were encoded together stay together. Two changes of one row go in two requests: all of
+    a request counts as one change, and only the later one's author would be kept.
 
     Args:
         parcels: Rows with their containers.
         max_bytes: Most bytes in one request's body.
         max_rows: Most rows in one request.
     """
+    for bundle, group in groupby(parcels, attrgetter("bundle")):
+        members = list(group)
+        is_whole = bundle is not None and _whole_bundle(members) is bundle
+        if is_whole and bundle.size_bytes <= max_bytes and bundle.size <= max_rows:
+            yield members
+        else:
+            yield from _packed(members, max_bytes, max_rows)
+
+
+def _packed(parcels: Iterable[Parcel], max_bytes: int, max_rows: int) -> Iterator[list[Parcel]]:
     batch: list[Parcel] = []
     batch_bytes = ENVELOPE_BYTES
     changed: set[str] = set()

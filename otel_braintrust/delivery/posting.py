@@ -84,9 +84,10 @@ class Poster:
         self._deadline = deadline
         self._suspicion.begin(round_)
         limits = self._limits
-        sound = [parcel for parcel in parcels if not parcel.failures_alone]
         suspects = [[parcel] for parcel in parcels if parcel.failures_alone]
-        batches = deque(pack(sound, max_bytes=limits.max_bytes, max_rows=limits.max_rows))
+        if suspects:
+            parcels = [parcel for parcel in parcels if not parcel.failures_alone]
+        batches = deque(pack(parcels, max_bytes=limits.max_bytes, max_rows=limits.max_rows))
         batches.extend(suspects)
         try:
             while batches:

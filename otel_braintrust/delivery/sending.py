@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 
+from otel_braintrust.delivery.bundling import Bundler
 from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.errors import ApiError, ConnectionFailure
 from otel_braintrust.delivery.http import Connection
@@ -27,6 +30,9 @@ class Sender:
         limits: How much fits into a request.
         troubles: Where trouble is told.
         clock: Seconds that only go forward; default ``time.monotonic``.
+
+    Attributes:
+        bundler: Encodes rows together that will go out together.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class Sender:
         self._connection = connection
         self._limits = limits
         self._projects = Projects(connection, clock=clock)
+        self.bundler = Bundler(self._projects, limits)
         self._refusals = Refusals(settlement, troubles, clock=clock)
         self._poster = Poster(connection, limits, settlement, self._refusals, troubles)
 
@@ -88,13 +95,12 @@ class Sender:
     ) -> tuple[list[Parcel], list[Parcel], ApiError | None]:
         """The parcels whose container is known now, those that must wait for it, and why."""
         groups: dict[Destination, list[Parcel]] = {}
-        for parcel in parcels:
-            groups.setdefault(parcel.destination, []).append(parcel)
-        addressed: set[Destination] = set()
+        for destination, group in groupby(parcels, attrgetter("destination")):
+            groups.setdefault(destination, []).extend(group)
         waiting: set[Destination] = set()
         first_error: ApiError | None = None
-        for destination, group in groups.items():
-            remaining = self._refusals.drop_refused(group, destination)
+        for destination, members in groups.items():
+            remaining = self._refusals.drop_refused(members, destination)
             if not remaining:
                 continue
             try:
@@ -107,9 +113,9 @@ class Sender:
             except ApiError as error:
                 self._refusals.refuse(place_of(error, destination), remaining, error)
             else:
-                addressed.add(destination)
-                for parcel in remaining:
-                    address(parcel, container)
-        ready = [p for p in parcels if p.destination in addressed and not p.is_settled]
-        later = [p for p in parcels if p.destination in waiting and not p.is_settled]
-        return ready, later, first_error
+                address(remaining, container)
+        left = [parcel for parcel in parcels if not parcel.is_settled]
+        if not waiting:
+            return left, [], first_error
+        ready = [parcel for parcel in left if parcel.destination not in waiting]
+        return ready, [p for p in left if p.destination in waiting], first_error

@@ -74,10 +74,11 @@ class Settlement:
         self._leave_spool(fresh)
         if self._uploads is not None:
             self._uploads.send(self._enclosed(fresh))  # before the row counts as sent, for a flush
-            if any(parcel.is_replayed for parcel in fresh):
+            if self.spool is not None and any(parcel.is_replayed for parcel in fresh):
                 self._uploads.begin()  # their attachments lie on disk, too
-        self._ledger.settle([p.ticket for p in fresh if p.ticket is not None], "sent")
-        self.replayed += sum(1 for parcel in fresh if parcel.ticket is None)
+        tickets = [parcel.ticket for parcel in fresh if parcel.ticket is not None]
+        self._ledger.settle(tickets, "sent")
+        self.replayed += len(fresh) - len(tickets)
 
     def dropped(self, parcels: Sequence[Parcel], reason: str) -> None:
         """These rows are lost; what was replayed stays on disk if the key or the place is at fault.
@@ -144,15 +145,18 @@ class Settlement:
 
     def _enclosed(self, parcels: Sequence[Parcel]) -> list[Enclosure]:
         """What goes with rows, the whole of those included that go without their largest values."""
-        for parcel in parcels:
+        accompanied = [each for each in parcels if each.left_out or each.enclosures]
+        for parcel in accompanied:
             if parcel.left_out is not None and self._uploads is not None:
                 left_out, parcel.left_out = parcel.left_out, None
                 parcel.enclosures = (*parcel.enclosures, *self._uploads.enclose([left_out]))
-        return _enclosures(parcels)
+        return _enclosures(accompanied)
 
     def _leave_spool(self, parcels: Sequence[Parcel]) -> None:
+        if self.spool is None:
+            return
         numbers = [each.spool_number for each in parcels if each.spool_number is not None]
-        if self.spool is not None and numbers:
+        if numbers:
             try:
                 self.spool.remove(numbers)
             except SpoolError as error:

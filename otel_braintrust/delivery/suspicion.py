@@ -62,8 +62,9 @@ class Suspicion:
 
         During an outage it costs no more than the request itself would.
         """
-        fewest_failures = min(parcel.failures for parcel in part)
-        if len(part) == 1 or self._round.progress or fewest_failures < FAILURES_BEFORE_PROBE:
+        if len(part) == 1 or self._round.progress:
+            return part, []
+        if any(parcel.failures < FAILURES_BEFORE_PROBE for parcel in part):
             return part, []
         # The first row as a rule, so that rows stay in order; but it may itself be the bad one.
         most_failures = max(parcel.failures for parcel in part)

@@ -9,11 +9,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_braintrust import BraintrustSpanProcessor, start_span
+from otel_braintrust.enclosing import may_hold_files
 from otel_braintrust.translation import inline_media
 from otel_braintrust.translation.inline_media import InlineMedia, replace_media
 from tests.scripted_server import ScriptedServer
@@ -180,6 +182,13 @@ def test_each_shape_is_found_anywhere_and_its_siblings_stay(name: str) -> None:
     assert holder == before
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_no_shape_is_passed_over_in_encoded_rows(name: str) -> None:
+    value, _, types = SHAPES[name]
+    row = orjson.dumps({"id": "1", "input": [{"role": "user", "content": value}]}, default=str)
+    assert may_hold_files(row) or not types
+
+
 def test_every_shape_in_the_table_is_tested() -> None:
     used = set()
 
@@ -307,6 +316,24 @@ def test_base64_of_a_foreign_span_is_uploaded_and_referred_to(
     assert uuid.UUID(reference["key"]).version == 4
     assert server.files == {reference["key"]: DATA}
     assert B64.encode() not in b"".join(each.body for each in server.requests)
+
+
+def test_a_picture_in_one_of_many_spans_is_found_and_the_others_stay(
+    server: ScriptedServer, configured: Configure
+) -> None:
+    processor = configured(project=None, project_id="p")  # known, so that rows go together
+    for number in range(20):
+        shown = uri("image/png") if number == 7 else "data"
+        with start_span(f"{number}", input={"shown": shown, "mime_type": "of something"}):
+            pass
+    assert processor.flush(10.0).ok
+    shown_by_name = {
+        row["span_attributes"]["name"]: row["input"]["shown"] for row in server.rows.values()
+    }
+    reference = shown_by_name.pop("7")
+    assert server.files == {reference["key"]: DATA}
+    assert shown_by_name == {str(each): "data" for each in range(20) if each != 7}
+    assert {row["project_id"] for row in server.rows.values()} == {"p"}
 
 
 def test_a_picture_shown_turn_after_turn_is_uploaded_once(

@@ -25,8 +25,8 @@ class _Span:
 
 
 def parcel(text: str) -> Parcel:
-    sealed = seal(Ticket(_Span(), 1), {"id": "1", "input": text}, HERE)
-    address(sealed, {"project_id": "p", "log_id": "g"})
+    sealed = seal(Ticket(_Span(), _Span.context), {"id": "1", "input": text}, HERE)
+    address([sealed], {"project_id": "p", "log_id": "g"})
     return sealed
 
 

@@ -1,0 +1,93 @@
+"""Rows put into bundles, each of about the size of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from otel_braintrust.delivery.bundles import Bundle, marked, remove_container
+from otel_braintrust.delivery.destinations import Projects
+from otel_braintrust.delivery.limits import Limits
+from otel_braintrust.delivery.parcels import Parcel, container_text
+
+# How much of a request is planned for, since sizes are guessed.
+FILL = 0.9
+
+
+class Bundler:
+    """Encodes rows together where it is known already what their containers are.
+
+    Args:
+        projects: Where containers are known.
+        limits: How much fits into a request.
+    """
+
+    def __init__(self, projects: Projects, limits: Limits) -> None:
+        self._projects = projects
+        self._limits = limits
+        # How many bytes a row has for each byte that its span was thought to hold.
+        self._share = 1.0
+
+    def bundle(self, parcels: Sequence[Parcel], rows: Sequence[dict[str, Any]]) -> list[Bundle]:
+        """Encode rows; a parcel that has no bundle afterwards has no row yet, either.
+
+        Args:
+            parcels: What carries the rows.
+            rows: The rows in the same order; those encoded have the keys of their container now.
+        """
+        containers = self._containers(parcels)
+        if not containers:
+            return []
+        sizes = [parcel.ticket.size_bytes if parcel.ticket else 0 for parcel in parcels]
+        bundles = []
+        for part in self._parts(sizes):
+            bundle = self._bundle(parcels[part], rows[part], containers)
+            if bundle is not None:
+                bundles.append(bundle)
+                self._share = bundle.size_bytes / max(1, sum(sizes[part]))
+        return bundles
+
+    def _bundle(
+        self,
+        parcels: Sequence[Parcel],
+        rows: Sequence[dict[str, Any]],
+        containers: Mapping[int, tuple[bytes, Mapping[str, Any]]],
+    ) -> Bundle | None:
+        if len(parcels) < 2:
+            return None
+        for parcel, row in zip(parcels, rows, strict=True):
+            parcel.container, keys = containers[id(parcel.destination)]
+            row.update(keys)
+        try:
+            bundle = Bundle(rows)
+        except TypeError:
+            for parcel, row in zip(parcels, rows, strict=True):
+                remove_container(row, parcel.container)
+            return None
+        for number, parcel in enumerate(parcels):
+            parcel.bundle, parcel.number = bundle, number
+        return bundle
+
+    def _containers(self, parcels: Sequence[Parcel]) -> dict[int, tuple[bytes, dict[str, Any]]]:
+        """The containers of rows, by the number of their destination; none where one is unknown."""
+        places = {id(parcel.destination): parcel.destination for parcel in parcels}
+        containers = {}
+        for number, place in places.items():
+            container = self._projects.known(place)
+            if not container:
+                return {}
+            containers[number] = container_text(container), marked(container)
+        return containers
+
+    def _parts(self, sizes: Sequence[int]) -> Iterator[slice]:
+        """Rows that will fit into one request, as far as can be told before they are encoded."""
+        most_bytes = FILL * self._limits.max_bytes / self._share
+        most_rows = self._limits.max_rows
+        first, total_bytes = 0, 0
+        if sum(sizes) > most_bytes or len(sizes) > most_rows:
+            for number, size_bytes in enumerate(sizes):
+                total_bytes += size_bytes
+                if total_bytes > most_bytes or number - first >= most_rows:
+                    yield slice(first, number)
+                    first, total_bytes = number, size_bytes
+        yield slice(first, len(sizes))
