@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation.reading import Reading
@@ -68,28 +69,51 @@ def _merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
 def add_facts(reading: Reading, metadata: dict[str, Any]) -> None:
     """Add the resource, the scope, the links and what is unusual about the span to the metadata."""
     span = reading.span
-    resource = {
-        key: value for key, value in span.resource.items() if not key.startswith(_NOT_SHOWN)
-    }
+    resource = _shown(span.resource)
     if resource:
         metadata.setdefault("resource", resource)
-    scope = {"version": span.scope_version, "attributes": dict(span.scope_attributes) or None}
-    scope = {key: value for key, value in scope.items() if value}
-    if scope:
-        metadata.setdefault("otel.scope", {"name": span.scope_name, **scope})
-    otel = {
-        "kind": span.kind if span.kind not in ("INTERNAL", "UNSPECIFIED") else None,
-        "trace_state": span.trace_state,
-        "dropped_attributes": span.dropped_attributes,
-        "dropped_events": span.dropped_events,
-        "dropped_links": span.dropped_links,
-        "status_description": span.status_description,
-    }
-    otel = {key: value for key, value in otel.items() if value}
+    version, attributes = span.scope_version, span.scope_attributes
+    if version or attributes:
+        scope = {"version": version, "attributes": dict(attributes)}
+        told = {key: value for key, value in scope.items() if value}
+        metadata.setdefault("otel.scope", {"name": span.scope_name, **told})
+    otel = _unusual(span)
     if otel:
         metadata.setdefault("otel", otel)
     if span.links:
         metadata.setdefault("links", [_link(link) for link in span.links])
+
+
+def _unusual(span: SpanView) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if span.kind not in ("INTERNAL", "UNSPECIFIED"):
+        told["kind"] = span.kind
+    if not span.has_only_attributes:
+        told["trace_state"] = span.trace_state
+        told["dropped_attributes"] = span.dropped_attributes
+        told["dropped_events"] = span.dropped_events
+        told["dropped_links"] = span.dropped_links
+    told["status_description"] = span.status_description
+    return {key: value for key, value in told.items() if value}
+
+
+# What is shown of a resource whose mapping, the SDK's, is slow to read and never changes; that is
+# held beside it, so that no other object gets its id.
+_resources: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
+_MAX_RESOURCES = 64
+
+
+def _shown(resource: Mapping[str, Any]) -> dict[str, Any]:
+    known = _resources.get(id(resource))
+    if known is not None:
+        return known[1].copy()
+    shown = {key: value for key, value in resource.items() if not key.startswith(_NOT_SHOWN)}
+    if type(resource) is not dict:
+        if len(_resources) >= _MAX_RESOURCES:
+            _resources.clear()
+        _resources[id(resource)] = (resource, shown)
+        return shown.copy()
+    return shown
 
 
 def _link(link: Any) -> dict[str, Any]:

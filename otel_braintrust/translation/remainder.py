@@ -8,6 +8,8 @@ from otel_braintrust.translation.decoding import decode, starts_like_json
 
 _NOTHING = object()
 MAX_DEPTH = 64
+# What a text begins with that may be JSON's.
+_MAY_BE_JSON = frozenset("{[ \t\r\n\v\f")
 
 
 class Said:
@@ -22,30 +24,33 @@ class Said:
 
     def add(self, value: Any, name: str = "", depth: int = 0) -> None:
         """Take note of everything in a value of the row."""
-        kind = type(value)
-        if kind is str:
-            self._add_text(value)
-        elif kind is dict or isinstance(value, dict):
+        if isinstance(value, dict):
             if depth < MAX_DEPTH:
                 for key, inner in value.items():
-                    self.add(inner, str(key), depth + 1)
-        elif kind is list or isinstance(value, (list, tuple)):
+                    self._add_inner(inner, key, depth)
+        elif isinstance(value, (list, tuple)):
             if depth < MAX_DEPTH:
                 for inner in value:
-                    self.add(inner, name, depth + 1)
+                    self._add_inner(inner, name, depth)
+        else:
+            self._add_inner(value, name, depth)
+
+    def _add_inner(self, value: Any, name: str, depth: int) -> None:
+        kind = type(value)
+        if kind is str:
+            if value not in self.texts:
+                self.texts.add(value)
+                if value[:1] in _MAY_BE_JSON and starts_like_json(value):
+                    inner = decode(value)
+                    if type(inner) is not str:
+                        self.add(inner)
+        elif kind is dict or kind is list or isinstance(value, (dict, list, tuple)):
+            self.add(value, str(name), depth + 1)
         elif value is not None:
+            name = str(name)
             self.numbers.add((name, value))
             if "tokens" in name:
                 self.counts.add(value)
-
-    def _add_text(self, text: str) -> None:
-        if text in self.texts:
-            return
-        self.texts.add(text)
-        if starts_like_json(text):
-            inner = decode(text)
-            if type(inner) is not str:
-                self.add(inner)
 
 
 def unsaid(value: Any, said: Said) -> Any:
