@@ -7,7 +7,7 @@ import time
 
 from opentelemetry.trace import SpanContext
 
-from otel_braintrust.accounts import Counts, FlushResult, Ledger
+from otel_braintrust.accounts import Counts, FlushResult, Ledger, Ticket
 
 
 class _Span:
@@ -66,6 +66,19 @@ def test_flushes_that_overlap_report_the_same_spans_and_the_next_none() -> None:
     assert ledger.report(one, time.monotonic()) == FlushResult(sent=1)
     assert ledger.report(other, time.monotonic()) == FlushResult(sent=1)
     assert ledger.report(ledger.watch(), time.monotonic()) == FlushResult()
+
+
+def test_spans_that_are_entered_together_ended_before_or_after_a_flush_began() -> None:
+    ledger = Ledger()
+    early, late = ([Ticket(span, span.context, 10) for span in [_Span()] * 3] for _ in range(2))
+    ledger.open_all(early)
+    watch = ledger.watch()
+    ledger.open_all(late)
+    assert ledger.counts == Counts(ended=6, pending=6)
+    assert ledger.pending_bytes == 60
+    ledger.settle([*late, *early[:2]], "sent")
+    assert ledger.report(watch, time.monotonic()) == FlushResult(sent=2, pending=1)
+    assert ledger.pending_bytes == 10
 
 
 def test_a_flush_ends_as_soon_as_the_last_span_is_settled() -> None:

@@ -80,6 +80,21 @@ def test_full_batches_go_before_the_delay_and_the_rest_waits_for_it(
     assert len(server.rows) == 350
 
 
+def test_many_spans_that_go_at_once_fill_batches_of_any_size(
+    make: Make, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
+    for batch_size in ("1", "7", "100000"):
+        monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", batch_size)
+        processor = make(span_filter=lambda span: True, queue_size=1000)
+        tracer = tracer_of(processor)
+        with tracer.start_as_current_span("above"):  # what is beneath waits for what it is
+            for _ in range(900):
+                tracer.start_span("work").end()
+        assert processor.flush(10.0).sent == 901
+        assert processor.ledger.dropped == {}
+
+
 def test_nothing_is_read_on_the_thread_that_ends_spans(make: Make) -> None:
     readers: set[str] = set()
     processor = make(span_filter=lambda span: readers.add(threading.current_thread().name))
