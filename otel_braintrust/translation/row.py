@@ -86,13 +86,9 @@ def read(
     if run is not None:
         return read_into(Reading(span), span.attributes, events, dispatch, run)
     try:
-        return read_into(Reading(span), span.attributes, events, dispatch, _plainly)
+        return read_into(Reading(span), span.attributes, events, dispatch)
     except Exception:  # noqa: BLE001 - a rule met what it was not made for: the others still count
         return read_into(Reading(span), span.attributes, events, dispatch, _apart)
-
-
-def _plainly(reading: Reading, _place: str, rule: Any, *arguments: Any) -> Any:
-    return rule(reading, *arguments)
 
 
 def read_into(
@@ -100,7 +96,7 @@ def read_into(
     attributes: Mapping[str, Any],
     events: Sequence[SpanEvent],
     dispatch: Dispatch,
-    run: Run = _plainly,
+    run: Run | None = None,
 ) -> Reading:
     """Read attributes and events into an empty reading, which is returned.
 
@@ -109,29 +105,40 @@ def read_into(
         attributes: those of the span's attributes that are read.
         events: its events.
         dispatch: the compiled tables.
-        run: what runs the rules.
+        run: what runs the rules; None: they are called.
     """
     span, routes, leftovers = reading.span, dispatch.routes, reading.leftovers
     for scope, owner, step in dispatch.scopes:
         if span.scope_name.startswith(scope):
-            run(reading, owner, step)
+            _call(run, reading, owner, step)
     for key, attribute in attributes.items():
         value = native(attribute)
-        rule, rest, *_ = routes.get(key) or dispatch.route(key)
+        route = routes.get(key) or dispatch.route(key)
+        rule, rest = route.rule, route.rest
         if rule is None:
             taken = False
+        elif run is not None:
+            taken = run(reading, key, rule, *((key, value) if rest is None else (key, rest, value)))
         elif rest is None:
-            taken = run(reading, key, rule, key, value)
+            taken = rule(reading, key, value)
         else:
-            taken = run(reading, key, rule, key, rest, value)
+            taken = rule(reading, key, rest, value)
         if not taken and key not in leftovers:
             leftovers[key] = value
-    _read_events(reading, events, dispatch, run)
+    if events:
+        _read_events(reading, events, dispatch, run)
     for owner, step in dispatch.finish:
-        run(reading, owner, step)
+        if run is None:
+            step(reading)
+        else:
+            run(reading, owner, step)
     for family in list(reading.groups):  # gathered by a rule, and put together by nobody
         reading.restore(reading.take(family)[1])
     return reading
+
+
+def _call(run: Run | None, reading: Reading, place: str, rule: Any, *arguments: Any) -> Any:
+    return rule(reading, *arguments) if run is None else run(reading, place, rule, *arguments)
 
 
 def _apart(reading: Reading, place: str, rule: Any, *arguments: Any) -> Any:
@@ -153,12 +160,12 @@ def _as_span_event(log: LogEvent) -> SpanEvent:
 
 
 def _read_events(
-    reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run
+    reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run | None
 ) -> None:
     chunks = 0
     for event in events:
         rule = dispatch.events.get(event.name)
-        if rule is not None and run(reading, event.name, rule, event):
+        if rule is not None and _call(run, reading, event.name, rule, event):
             continue
         if event.name.startswith(CHUNK_EVENTS):
             chunks += 1
