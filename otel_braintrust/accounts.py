@@ -107,12 +107,10 @@ class Ledger:
         """
         with self._changed:
             fresh = [ticket for ticket in tickets if ticket.column is None]
-            moved = [
-                ticket
-                for ticket in tickets
-                if ticket.column == "spooled" and column in ("sent", "dropped")
-            ]
-            self._pending_bytes -= sum(ticket.size_bytes for ticket in fresh)
+            moved = []
+            if len(fresh) < len(tickets) and column in ("sent", "dropped"):
+                moved = [ticket for ticket in tickets if ticket.column == "spooled"]
+            self._pending_bytes -= sum([ticket.size_bytes for ticket in fresh])
             self._enter(fresh, column, None)
             self._enter(moved, column, "spooled")
             count = len(fresh) + len(moved)

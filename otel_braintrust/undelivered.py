@@ -40,22 +40,25 @@ class Undelivered:
 
     def note_settled(self, tickets: Sequence[Ticket], column: str) -> None:
         """Note what became of spans; those on disk still wait, and nobody will say of them more."""
-        for ticket in tickets:
-            if ticket.context is None:
-                continue
-            if column == "spooled":
-                self._on_disk.add(ticket.context.span_id)
-            else:
-                self.note_end(ticket.context.span_id, is_lost=column != "sent")
+        ids = [ticket.context.span_id for ticket in tickets if ticket.context is not None]
+        if column == "spooled":
+            self._on_disk.add(ids)
+        else:
+            self._note_ends(ids, is_lost=column != "sent")
         if self.on_change is not None:
             self.on_change()
 
     def note_end(self, span_id: int, *, is_lost: bool) -> None:
         """Note that a span's row is there, or never will be."""
-        self._waiting.pop(span_id, None)
-        self._on_disk.discard(span_id)
+        self._note_ends([span_id], is_lost=is_lost)
+
+    def _note_ends(self, span_ids: Sequence[int], *, is_lost: bool) -> None:
+        forget = self._waiting.pop
+        for span_id in span_ids:
+            forget(span_id, None)
+        self._on_disk.discard(span_ids)
         if is_lost:
-            self._lost.add(span_id)
+            self._lost.add(span_ids)
 
     def is_waiting(self, row_id: str) -> bool:
         """Tell whether a row is still to come."""
@@ -81,14 +84,15 @@ class _Recent:
         self._latest: set[int] = set()
         self._earlier: set[int] = set()
 
-    def add(self, number: int) -> None:
-        if len(self._latest) >= self._max_ids:
-            self._earlier, self._latest = self._latest, set()
-        self._latest.add(number)
+    def add(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if len(self._latest) >= self._max_ids:
+                self._earlier, self._latest = self._latest, set()
+            self._latest.add(number)
 
-    def discard(self, number: int) -> None:
-        self._latest.discard(number)
-        self._earlier.discard(number)
+    def discard(self, numbers: Iterable[int]) -> None:
+        self._latest.difference_update(numbers)
+        self._earlier.difference_update(numbers)
 
     def __contains__(self, number: int) -> bool:
         return number in self._latest or number in self._earlier
