@@ -10,6 +10,7 @@ from otel_braintrust.selection.ai_spans import calls_model, is_ai_span
 from otel_braintrust.selection.infrastructure import INFRASTRUCTURE_SCOPES, MODEL_SCOPES
 from otel_braintrust.selection.rules import Rule
 from otel_braintrust.selection.scopes import Scopes
+from otel_braintrust.sizes import attribute_values
 from otel_braintrust.verdicts import Verdict
 
 MODES = ("app", "ai", "all")
@@ -129,12 +130,12 @@ class Selection:
         return None if answer is None else bool(answer)
 
     def _in_app(self, scope: str, span: Any) -> Verdict:
-        if scope not in self._infrastructure or calls_model(span.attributes):
+        if scope not in self._infrastructure or calls_model(attribute_values(span)):
             return KEEP
         return IF_BENEATH
 
     def _in_ai(self, _scope: str, span: Any) -> Verdict:
-        return KEEP if is_ai_span(span.attributes) else DROP
+        return KEEP if is_ai_span(attribute_values(span)) else DROP
 
     def _in_all(self, _scope: str, _span: Any) -> Verdict:
         return KEEP
