@@ -11,7 +11,6 @@ from typing import Any
 from otel_braintrust.translation.comparing import richness, same_said
 from otel_braintrust.translation.content_forms import UNSET, read_as, take_request, take_response
 from otel_braintrust.translation.decoding import (
-    decode_container,
     is_cut_short,
     is_placeholder,
     is_redaction,
@@ -78,7 +77,7 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
     else:
         reading.origins[side] = winner
         if winner.form in _CONVERTED and any(
-            value != decode_container(raw) for raw in winner.raw.values()
+            value != reading.open(raw) for raw in winner.raw.values()
         ):
             reading.remainders.update(winner.raw)
     for candidate in [*real, *empty]:
@@ -120,7 +119,7 @@ def _first_that_reads(
         _note_cut(reading, candidate, value)
         return candidate, value
     for candidate in ranked:  # nobody could read it as what its key promises: shown as it is
-        value = decode_container(candidate.value)
+        value = reading.open(candidate.value)
         if not is_placeholder(value):
             return candidate, value
     return None, UNSET
@@ -150,7 +149,8 @@ def _note_cut(reading: Reading, candidate: Candidate, value: Any) -> None:
     if candidate.form == "messages" and len(candidate.raw) == 1 and not isinstance(value, str):
         return  # its one text was parsed
     for key, raw in candidate.raw.items():
-        if type(raw) is str and raw[:1] in _OPENINGS and len(raw) > 1 and is_cut_short(raw):
+        may_be_cut = type(raw) is str and raw[:1] in _OPENINGS and len(raw) > 1
+        if may_be_cut and type(reading.open(raw)) is str and is_cut_short(raw):
             reading.truncated.append(key)
 
 
@@ -196,18 +196,18 @@ def _says_the_same(
     if candidate.form == "messages":
         theirs = read_as(reading, side, candidate, span_type)
         return theirs is not UNSET and same_said(theirs, value)
-    decoded = decode_container(candidate.value)
+    decoded = reading.open(candidate.value)
     if decoded == value:
         return True
     if span_type != "llm" or candidate.form not in _CONVERTED:
         return False
     if side == "input":
-        request = read_request(decoded)
+        request = reading.read_once(read_request, decoded)
         if request is None or not same_said(request.messages, value):
             return False
         take_request(reading, request)
         return True
-    response = read_response(decoded)
+    response = reading.read_once(read_response, decoded)
     if response is None or not same_said(response.choices, value):
         return False
     take_response(reading, response)

@@ -34,7 +34,8 @@ def read_as(reading: Reading, side: str, candidate: Candidate, span_type: str) -
         span_type: the span's Braintrust type.
     """
     reader = _FORMS[candidate.form]
-    value = reader(reading, side, candidate.value, span_type)
+    told = reading.open(candidate.value) if candidate.form in _OPENED else candidate.value
+    value = reader(reading, side, told, span_type)
     return UNSET if value is None and candidate.rank != OWN else value
 
 
@@ -103,13 +104,13 @@ def _payload(reading: Reading, side: str, value: Any, span_type: str) -> Any:
             take_response(reading, read_response(value) or Response())
         return embedded
     if side == "input":
-        request = read_request(value)
+        request = reading.read_once(read_request, value)
         if request is not None:
             take_request(reading, request)
             if request.messages:
                 return request.messages
     else:
-        response = read_response(value)
+        response = reading.read_once(read_response, value)
         if response is not None:
             take_response(reading, response)
             if response.choices:
@@ -228,6 +229,8 @@ def _answer(reading: Reading, _side: str, value: Any, _span_type: str) -> Any:
     return to_choices([{"role": "assistant", "content": value}], reading.finish_reasons)
 
 
+# Forms whose reader asks for nothing of a text but what it holds.
+_OPENED = frozenset({"framework", "payload", "request", "value"})
 _FORMS: dict[str, Any] = {
     "as_is": _text,
     "answer": _answer,

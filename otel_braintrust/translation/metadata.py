@@ -143,7 +143,7 @@ def add_remainders(reading: Reading, row: dict[str, Any], metadata: dict[str, An
         return
     said = Said(row, metadata)
     for key, raw in reading.remainders.items():
-        rest = unsaid(raw, said)
+        rest = unsaid(reading.open(raw), said)
         if rest is not None and key not in metadata:
             metadata[key] = rest
 

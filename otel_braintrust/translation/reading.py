@@ -6,11 +6,11 @@ afterwards, by rank, and whoever loses goes back to the leftovers, so that nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from otel_braintrust.translation.decoding import is_placeholder
+from otel_braintrust.translation.decoding import decode_container, is_placeholder
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.usage import UsageRecords, token_count
 
@@ -110,6 +110,29 @@ class Reading:
     parent: str | None = None
     preserve: bool = False
     origins: dict[str, Any] = field(default_factory=dict)
+    opened: dict[Any, Any] = field(default_factory=dict)
+
+    def open(self, value: Any) -> Any:
+        """Parse a value that may be JSON's object or list, each text once; see `decode_container`.
+
+        What is returned is shared by all who ask, and must not be changed.
+        """
+        if type(value) is not str:
+            return decode_container(value)
+        found = self.opened.get(value, self)
+        if found is self:
+            found = self.opened[value] = decode_container(value)
+        return found
+
+    def read_once(self, read: Callable[[Any], Any], value: Any) -> Any:
+        """Have a reader read an object or a list, once however often it is asked for."""
+        if type(value) is not dict and type(value) is not list:
+            return read(value)
+        key = (read, id(value))
+        known = self.opened.get(key)
+        if known is None:  # the value is held as well, so that no other gets its id
+            known = self.opened[key] = (value, read(value))
+        return known[1]
 
     def suggest(self, name: str, rank: int, key: str, value: Any, raw: Any = None) -> None:
         """Offer a value for `metadata[name]`."""
