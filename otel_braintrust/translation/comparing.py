@@ -13,11 +13,11 @@ def richness(messages: Any) -> tuple[int, int, int]:
     for item in messages if isinstance(messages, list) else ():
         message = item.get("message", item) if isinstance(item, dict) else {}
         content = message.get("content") if isinstance(message, dict) else None
+        made = as_list(message.get("tool_calls")) or () if "tool_calls" in message else ()
         texts += not is_placeholder(content) or bool(message.get("tool_calls"))
-        made = as_list(message.get("tool_calls")) or ()
         calls += 2 * len(made) + (message.get("role") == "tool")
-        calls += sum(bool(call.get("id")) for call in made if isinstance(call, dict))
         calls += bool(message.get("tool_call_id"))
+        calls += sum(bool(call.get("id")) for call in made if isinstance(call, dict))
         if isinstance(content, list):
             media += sum(
                 isinstance(p, dict) and p.get("type") not in ("text", "thinking") for p in content
@@ -41,7 +41,7 @@ def _said_by(item: Any) -> Any:
         return message
     calls = [
         (call.get("id"), function.get("name"), decode(function.get("arguments")))
-        for call in as_list(message.get("tool_calls")) or ()
+        for call in (as_list(message["tool_calls"]) or () if "tool_calls" in message else ())
         if isinstance(call, dict) and isinstance(function := call.get("function"), dict)
     ]
     return message.get("role"), message.get("content") or None, calls, message.get("tool_call_id")
