@@ -109,10 +109,8 @@ def plain_choice(choice: Any) -> dict[str, Any] | None:
     return {"index": choice.get("index"), "finish_reason": reason, "message": message}
 
 
-def _of_parts(role: str, listed: Any) -> Message | None:
+def _of_parts(role: str, listed: list[Any]) -> Message | None:
     """Convert a text, calls or both in OpenTelemetry's parts."""
-    if type(listed) is not list or not listed:
-        return None
     text: str | None = None
     calls: list[dict[str, Any]] = []
     for part in listed:
@@ -125,7 +123,9 @@ def _of_parts(role: str, listed: Any) -> Message | None:
             calls.append(parts.tool_call(part.get("id"), part.get("name"), part.get("arguments")))
         else:
             return None
-    return _said(role, text, calls)
+    if not calls:
+        return {"role": role, "content": text}
+    return {"role": role, "content": text, "tool_calls": calls}
 
 
 def _of_api(role: str, content: Any, message: Message) -> Message | None:
@@ -143,7 +143,9 @@ def _of_api(role: str, content: Any, message: Message) -> Message | None:
         calls = _api_calls(value) if key == "tool_calls" else None
         if calls is None:
             return None
-    return _said(role, content, calls or []) if calls or content is not None else None
+    if calls:
+        return {"role": role, "content": content, "tool_calls": calls}
+    return {"role": role, "content": content} if content is not None else None
 
 
 def _only_text(listed: list[Any]) -> str | None:
@@ -176,9 +178,3 @@ def _of_result(listed: Any) -> Message | None:
     if part["id"]:
         answer["tool_call_id"] = part["id"]
     return answer
-
-
-def _said(role: str, text: str | None, calls: list[dict[str, Any]]) -> Message:
-    if not calls:
-        return {"role": role, "content": text}
-    return {"role": role, "content": text, "tool_calls": calls}

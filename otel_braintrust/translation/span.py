@@ -207,7 +207,8 @@ class SdkSpan:
         self.attributes: Mapping[str, Any] = _plain_attributes(span)
         self.status_code: str = status.status_code._name_  # `name` is a slow property of enums
         self.scope_name: str = (scope.name or "") if scope else ""
-        self.resource: Mapping[str, Any] = (resource.attributes if resource else None) or NO_MAPPING
+        attributes = resource.attributes if resource is not None else None
+        self.resource: Mapping[str, Any] = NO_MAPPING if attributes is None else attributes
 
     @property
     def trace_state(self) -> str | None:
