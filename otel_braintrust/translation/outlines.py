@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -74,6 +75,7 @@ class Outlines:
         self._settled: set[str] = set()  # keys without a rule whose values decide something
         self._by_keys: dict[tuple[str, ...], Outline] = {}
         self._kinds: dict[Hashable, int] = {}
+        self._numbers = itertools.count()
 
     def of(self, attributes: Mapping[str, Any]) -> Outline:
         """The outline of a span with these attributes."""
@@ -102,7 +104,14 @@ class Outlines:
                 settled.append(key)
         if len(self._by_keys) >= MAX_OUTLINES:
             self._by_keys.clear()
-        kind = self._kinds.setdefault((*settled, None, *marks), len(self._kinds))
-        outline = Outline(kind, values_of(settled), tuple(varying))
+        outline = Outline(self._kind((*settled, None, *marks)), values_of(settled), tuple(varying))
         self._by_keys[keys] = outline
         return outline
+
+    def _kind(self, keys: Hashable) -> int:
+        kind = self._kinds.get(keys)
+        if kind is None:
+            if len(self._kinds) >= MAX_OUTLINES:
+                self._kinds.clear()
+            kind = self._kinds[keys] = next(self._numbers)
+        return kind
