@@ -15,6 +15,7 @@ from urllib3.util import Timeout
 from otel_braintrust import __version__
 from otel_braintrust.delivery.answers import Response, read_answer
 from otel_braintrust.delivery.encoding import encode
+from otel_braintrust.delivery.envelopes import Envelope
 from otel_braintrust.delivery.errors import ApiError, ConnectionFailure, RequestError, mask_key
 from otel_braintrust.delivery.failures import network_reason
 from otel_braintrust.delivery.organizations import Organization, choose_organization
@@ -77,6 +78,8 @@ class Connection:
         self._organization: Organization | None = None
         self._session: requests.Session | None = None
         self._session_pid = 0
+        # The latest, of requests with the key and without.
+        self._envelopes: dict[bool, Envelope] = {}
         self._adapters: tuple[DeadlineAdapter, ...] = ()
         # Called with the error of each request that fails, before it is raised.
         self.on_error: Callable[[ApiError], object] | None = None
@@ -179,22 +182,13 @@ class Connection:
             data = encode(json)
         if data is not None:
             all_headers.setdefault("Content-Type", "application/json")
-        auth: AuthBase = _BearerAuth(self._api_key) if authorized else _NoAuth()
         timeout_s = self._timeout_s(method, url, deadline)
         try:
             with suppressed_instrumentation():
-                answer = self._open_session().request(
-                    method,
-                    url,
-                    data=data,
-                    headers=all_headers,
-                    auth=auth,
-                    allow_redirects=False,
-                    stream=True,
-                    # requests hands a urllib3 Timeout through, and only its total bounds connecting
-                    # and reading together; the type stubs know numbers and tuples only.
-                    timeout=Timeout(total=timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),  # type: ignore[arg-type]
-                )
+                # Only the total bounds connecting and reading together.
+                timeout = Timeout(total=timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
+                envelope = self._envelope_for(method, url, all_headers, authorized)
+                answer = envelope.send(data, timeout)
                 body = answer.content  # here, so that a failure on the way is one of the request
         except requests.exceptions.InvalidURL as error:
             raise self._refused(method, url, "this is not an address") from error
@@ -267,7 +261,19 @@ class Connection:
             session.mount("http://", self._adapters[0])
             session.mount("https://", self._adapters[1])
             self._session, self._session_pid = session, os.getpid()
+            self._envelopes = {}
         return self._session
+
+    def _envelope_for(
+        self, method: str, url: str, headers: Mapping[str, str], authorized: bool
+    ) -> Envelope:
+        """What the last request went in, if this one fits."""
+        session = self._open_session()
+        envelope = self._envelopes.get(authorized)
+        if envelope is None or not envelope.fits(method, url, headers):
+            auth: AuthBase = _BearerAuth(self._api_key) if authorized else _NoAuth()
+            envelope = self._envelopes[authorized] = Envelope(session, method, url, headers, auth)
+        return envelope
 
     def _refused(self, method: str, url: str, reason: str) -> RequestError:
         return RequestError(method, url, None, reason, masked_key=self.masked_key)

@@ -220,6 +220,43 @@ def test_abort_ends_a_request_that_another_thread_waits_for(
     assert len(failed) == 1
 
 
+def test_requests_one_after_another_have_each_their_own_body_and_headers(
+    server: ScriptedServer, connection: Connection
+) -> None:
+    connection.api("POST", "/version", data=b"a body")
+    connection.api("POST", "/version", data=b"another, longer body")
+    connection.api("POST", "/version", data=b"another", headers={"X-Kind": "other"})
+    connection.api("POST", "/version")
+    connection.api("GET", "/version")
+    sent = server.requests[-5:]
+    assert [each.method for each in sent] == ["POST", "POST", "POST", "POST", "GET"]
+    bodies = [b"a body", b"another, longer body", b"another", b"", b""]
+    assert [each.body for each in sent] == bodies
+    assert [each.headers.get("X-Kind") for each in sent] == [None, None, "other", None, None]
+    lengths = [each.headers.get("Content-Length") for each in sent]
+    assert lengths == ["6", "20", "7", "0", None]
+    assert "Content-Type" not in sent[-1].headers
+    assert {each.headers["Authorization"] for each in sent} == {f"Bearer {KEY}"}
+
+
+def test_a_request_without_the_key_takes_nothing_over_from_one_with_it(
+    server: ScriptedServer, connection: Connection
+) -> None:
+    url = server.url + "/version"
+    for authorized in (True, False, True, False):
+        connection.send("GET", url, authorized=authorized)
+    assert ["Authorization" in each.headers for each in server.requests] == [True, False] * 2
+
+
+def test_a_connection_that_was_closed_opens_anew(
+    server: ScriptedServer, connection: Connection
+) -> None:
+    connection.api("GET", "/version")
+    connection.close()
+    connection.api("GET", "/version")
+    assert [each.path for each in server.requests][-2:] == ["/version", "/version"]
+
+
 def test_netrc_does_not_replace_the_key(
     server: ScriptedServer,
     connection: Connection,
