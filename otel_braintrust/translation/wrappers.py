@@ -116,7 +116,9 @@ def plain(value: Any, depth: int = 0) -> Any:
             for key, inner in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [inner if type(inner) in _SCALARS else plain(inner, depth + 1) for inner in value]
+        if _SCALARS.issuperset(map(type, value)):
+            return list(value)
+        return [plain(inner, depth + 1) for inner in value]
     return value
 
 
