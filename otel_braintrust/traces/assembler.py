@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from otel_braintrust.traces.further_parents import add_further_parents
 from otel_braintrust.traces.kin import with_parent
 from otel_braintrust.traces.log_events import LogEvents, log_event_of
 from otel_braintrust.traces.model_calls import ModelCalls, lend_content
@@ -113,7 +112,8 @@ class TraceAssembler:
         with self._lock:
             # Here, because installed conventions are loaded with the first span, not before.
             self._use(dispatch_for(self._conventions))
-            assembled = [self._translated(sdk_span_view(span), self._made) for span in spans]
+            make = self._maker()
+            assembled = [self._translated(sdk_span_view(span), make) for span in spans]
             rows = [entry.row for entry in assembled if entry.row is not None]
             self._count_calls_once(_children_first(assembled), rows)
         raise_tags(rows)
@@ -158,13 +158,15 @@ class TraceAssembler:
                 row = strict(row)
         except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
             return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
-        if row is not None and span.links:
-            add_further_parents(span, row)
         return AssembledSpan(span, row, parent)
 
+    def _maker(self) -> Callable[[SpanView], Made]:
+        """What makes a row of a span that ended."""
+        return self._made if len(self._logs) else self._recurring.make
+
     def _made(self, span: SpanView) -> Made:
-        """The row of a span that ended, with what log records tell of it."""
-        logs = self._logs.take(span.trace_id, span.span_id) if len(self._logs) else None
+        """The row of a span that log records may tell of."""
+        logs = self._logs.take(span.trace_id, span.span_id)
         if not logs:
             return self._recurring.make(span)
         reading, row = translation.make(span, logs, self._recurring.dispatch)

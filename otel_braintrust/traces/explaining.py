@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from otel_braintrust.traces.assembler import AssembledSpan, TraceAssembler
+from otel_braintrust.traces.assembler import AssembledSpan, Made, TraceAssembler
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.explaining import explain, is_demoted
 from otel_braintrust.translation.explanation import DROPPED, Explanation, Fate, Origin
@@ -51,7 +51,10 @@ class ExplainingAssembler(TraceAssembler):
         self._recorded.clear()
         return [(entry, self._explain(entry)) for entry in self.assemble(spans)]
 
-    def _made(self, span: SpanView) -> tuple[dict[str, Any] | None, str | None]:
+    def _maker(self) -> Callable[[SpanView], Made]:
+        return self._made
+
+    def _made(self, span: SpanView) -> Made:
         logs = self._logs.take(span.trace_id, span.span_id)
         dispatch = self._recurring.dispatch
         recorder = Recorder(dispatch)

@@ -8,6 +8,7 @@ from typing import Any
 from otel_braintrust.translation import content, context, errors, metadata, metrics, span_types
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch, users
 from otel_braintrust.translation.decoding import as_mapping, native
+from otel_braintrust.translation.further_parents import add_further_parents
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.span import LogEvent, SpanEvent, SpanView
 from otel_braintrust.translation.strict import strict
@@ -223,6 +224,8 @@ def compose(
         answered: its output, or `content.UNSET`.
     """
     row = identity(span)
+    if span.links:
+        add_further_parents(span, row)
     own = reading.own
     row["span_attributes"] = span_attributes(span, span_type, reading)
     if asked is not content.UNSET:

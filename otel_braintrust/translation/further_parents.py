@@ -13,11 +13,9 @@ def add_further_parents(span: SpanView, row: dict[str, Any]) -> None:
     """Add to a row's parents the spans of its trace that marked links lead to.
 
     Args:
-        span: The span.
-        row: Its row, which is changed.
+        span: a span with links.
+        row: its row, which is changed.
     """
-    if not span.links:
-        return
     parents = list(row.get("span_parents") or ())
     for link in span.links:
         marked = (link.attributes or {}).get(LINK_ATTRIBUTE) is True
