@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -92,11 +92,10 @@ class Sealer:
         Args:
             tickets: The spans.
         """
-        prepared: list[tuple[Ticket, AssembledSpan]] = []
         parcels: list[Parcel] = []
+        prepared: list[AssembledSpan] = []
         files: dict[Ticket, Mapping[str, Attachment]] = {}
-        for pair in self._assembled(tickets):
-            ticket, entry = pair
+        for ticket, entry in self._assembled(tickets):
             try:
                 place = self._prepare(ticket, entry, files)
             except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
@@ -105,8 +104,8 @@ class Sealer:
             if place is None:
                 self._leave_out(ticket)
                 continue
-            prepared.append(pair)
             parcels.append(Parcel(b"", place, ticket))
+            prepared.append(entry)
         return self._encoded(parcels, prepared, files)
 
     def _prepare(
@@ -139,17 +138,18 @@ class Sealer:
     def _encoded(
         self,
         parcels: list[Parcel],
-        prepared: Sequence[tuple[Ticket, AssembledSpan]],
+        prepared: Sequence[AssembledSpan],
         files: Mapping[Ticket, Mapping[str, Attachment]],
     ) -> list[Parcel]:
         """The parcels with their rows, but for those whose row cannot be encoded."""
         bundles: list[Bundle] = []
         if self.bundler is not None and not files:
-            bundles = self.bundler.bundle(parcels, [entry.row or {} for _, entry in prepared])
+            bundles = self.bundler.bundle(parcels, [entry.row or {} for entry in prepared])
         # Rows are searched together, and each for itself only where that finds something.
         sound = {bundle for bundle in bundles if not self._is_odd(bundle.body or b"")}
         encoded = []
-        for parcel, (ticket, entry) in zip(parcels, prepared, strict=True):
+        for parcel, entry in zip(parcels, prepared, strict=True):
+            ticket: Ticket = parcel.ticket  # type: ignore[assignment]  # all of them have one
             if parcel.bundle not in sound:
                 try:
                     self._encode(parcel, entry, files.get(ticket, {}))
@@ -219,7 +219,7 @@ class Sealer:
             row["context"] = {**(row.get("context") or {}), "local_root": True}
         return row if self._redact is None else self._redact(row)
 
-    def _assembled(self, tickets: Sequence[Ticket]) -> list[tuple[Ticket, AssembledSpan]]:
+    def _assembled(self, tickets: Sequence[Ticket]) -> Iterable[tuple[Ticket, AssembledSpan]]:
         try:
             assembled = self.assembler.assemble(_Yielding(ticket.span for ticket in tickets))
         except Exception as error:  # noqa: BLE001
@@ -228,7 +228,7 @@ class Sealer:
                 return []
             return [pair for ticket in tickets for pair in self._assembled([ticket])]
         if len(assembled) == len(tickets):
-            return list(zip(tickets, assembled, strict=True))
+            return zip(tickets, assembled, strict=True)
         by_id = {each.span.span_id: each for each in assembled}
         pairs = ((t, by_id.get(format(t.context.span_id, "016x"))) for t in tickets)
         return [(ticket, each) for ticket, each in pairs if each is not None]

@@ -57,8 +57,8 @@ class Parcel:
         left_out: The row as it was, where it goes without its largest values.
     """
 
-    # Defaults on the class make a parcel cheap: few have another value.
-    is_settled = False
+    # Defaults on the class make a parcel cheap: few have another value. What all are given later
+    # is set from the start, for Python makes a dict for each object that grows.
     upload: Upload | None = None
     failures = 0
     failures_alone = 0
@@ -85,6 +85,7 @@ class Parcel:
         self.container = container
         self.bundle: Bundle | None = None
         self.number = 0
+        self.is_settled = False
 
     @property
     def row(self) -> bytes:
