@@ -63,10 +63,10 @@ class Ledger:
         """Enter a span that ended; it is pending until it is settled.
 
         Args:
-            span: The span.
+            span: The span; None for a row that has none.
             size_bytes: About how much memory it holds until then.
         """
-        ticket = Ticket(span, span.context, size_bytes)
+        ticket = Ticket(span, getattr(span, "context", None), size_bytes)
         self.open_all([ticket])
         return ticket
 
