@@ -273,7 +273,7 @@ class Sealer:
         row["context"] = {**context, "span_origin": origin}
 
 
-# About half a millisecond of translating. To yield may take as long as to translate a span.
+# About a millisecond of translating. To yield may take as long as to translate a span.
 SPANS_BETWEEN_YIELDS = 64
 
 

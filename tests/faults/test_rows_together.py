@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from otel_braintrust.replay import replay_directory
+from otel_braintrust.settings import Settings
 from tests.scripted_server import Answer, ScriptedServer
 
-from .conftest import Application
+from .conftest import KEY, Application
 
 Make = Callable[..., Application]
 
@@ -134,3 +136,18 @@ def test_a_lost_row_of_them_is_written_down_alone(
     [path] = (tmp_path / "failed").iterdir()
     [row] = json.loads(path.read_bytes())["rows"]
     assert (row["span_attributes"]["name"], row["project_id"]) == ("bad", "p")
+
+
+def test_what_is_sent_of_them_can_be_written_down_and_sent_again(
+    server: ScriptedServer, application: Make, tmp_path: Path
+) -> None:
+    app = application(project=None, project_id="p", all_payloads_dir=str(tmp_path))
+    ids = app.end_spans(6)
+    assert app.processor.flush(5.0).sent == 6
+    [path] = tmp_path.iterdir()
+    assert path.read_bytes() == server.posts()[0].body
+    server.rows.clear()
+    settings = Settings.resolve(api_key=KEY, app_url=server.url)
+    assert replay_directory(tmp_path, settings).sent == 6
+    assert list(server.rows) == ids
+    assert all(row["project_id"] == "p" for row in server.rows.values())
