@@ -6,13 +6,15 @@ messages of a call. For these no rule is run and nothing is decided. The rest is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from otel_braintrust.translation import simple_content
 from otel_braintrust.translation.conventions import Route
-from otel_braintrust.translation.conventions.rules import place_of
+from otel_braintrust.translation.conventions.marks import cue_of, is_needed, slot_of
+from otel_braintrust.translation.conventions.rules import Step, place_of
 from otel_braintrust.translation.conventions.slots import (
     Content,
     Count,
@@ -22,6 +24,9 @@ from otel_braintrust.translation.conventions.slots import (
     Texts,
 )
 from otel_braintrust.translation.outlines import Values, values_of
+
+# Blanks for the input, the output and the counts: of values that interweave, one or two are left.
+_TRIED = tuple(itertools.product((True, False), repeat=3))
 
 Varying = tuple[tuple[Route, str], ...]
 Reader = Callable[[Mapping[str, Any]], Any]
@@ -33,31 +38,39 @@ class Blanks:
 
     Attributes:
         rest: attributes left to their rules.
+        steps: what puts together what these read.
         loose: attributes that no dialect knows.
         entries: metadata entries: name, key, and whether the attribute stays as well.
-        family: the family of the token counts.
-        counts: their names and keys.
+        counts: token counts: family, name and key.
         asked: reads the row's input.
         answered: reads its output.
         otherwise: who writes them where a value is not as these expect.
         is_provisional: they may yet be found to be written more simply.
+        is_whole: nothing is left to rules and steps, and one family tells the counts.
+        names: the metadata entries that are written.
     """
 
     rest: Varying
+    steps: Sequence[Step] = ()
     loose: tuple[str, ...] = ()
     entries: tuple[tuple[str, str, bool], ...] = ()
-    family: str = ""
-    counts: tuple[tuple[str, str], ...] = ()
+    counts: tuple[tuple[str, str, str], ...] = ()
     asked: Reader | None = None
     answered: Reader | None = None
     otherwise: Blanks | None = None
     is_provisional: bool = True
+    is_whole: bool = field(init=False)
+    names: frozenset[str] = field(init=False)
     loose_of: Values = field(init=False)
     counts_of: Values = field(init=False)
 
     def __post_init__(self) -> None:
         self.loose_of = values_of(self.loose)
-        self.counts_of = values_of([key for _, key in self.counts])
+        self.counts_of = values_of([key for _, _, key in self.counts])
+        families = {family for family, _, _ in self.counts}
+        self.is_whole = not self.rest and not self.steps and len(families) < 2
+        kept = (key for _, key, is_kept in self.entries if is_kept)
+        self.names = frozenset((*self.loose, *(name for name, _, _ in self.entries), *kept))
 
 
 class Draft:
@@ -68,7 +81,7 @@ class Draft:
         span_type: the span's Braintrust type.
         taken: metadata entries that other attributes of the span speak of.
         reasons: reasons why the model stopped, for answers that carry none.
-        texts: what steps make of flat families.
+        steps: what puts varying attributes together.
     """
 
     def __init__(
@@ -78,29 +91,47 @@ class Draft:
         span_type: str,
         taken: Collection[str],
         reasons: Sequence[Any],
-        texts: Iterable[Texts],
+        steps: Sequence[Step],
     ) -> None:
         self._varying = varying
         self._span_type = span_type
         self._taken = taken
         self._reasons = reasons
-        self._texts = {each.family: each for each in texts}
+        self._steps = steps
+        slots = map(slot_of, steps)
+        self._texts = {each.family: each for each in slots if isinstance(each, Texts)}
+        self._cues: set[str] = set().union(*(cue_of(step) or () for step in steps))
         self._written: set[str] = set()
 
-    def blanks(self) -> Blanks:
-        """The blanks, and what is left to the rules."""
-        family, counts = self._counts()
-        blanks = Blanks(
-            (),
-            loose=self._loose(),
-            entries=self._entries(),
-            family=family,
+    def all_blanks(self) -> Iterator[Blanks]:
+        """Blanks and what is left to the rules: first with every blank, then with fewer."""
+        made: set[frozenset[str]] = set()
+        for has_asked, has_answered, has_counts in _TRIED:
+            blanks = self._blanks(
+                has_asked=has_asked, has_answered=has_answered, has_counts=has_counts
+            )
+            if self._written not in made:
+                made.add(frozenset(self._written))
+                yield blanks
+
+    def _blanks(self, *, has_asked: bool, has_answered: bool, has_counts: bool) -> Blanks:
+        self._written = set()
+        loose, entries = self._loose(), self._entries()
+        counts = self._counts() if has_counts else ()
+        asked = self._reader("input") if has_asked else None
+        answered = self._reader("output") if has_answered else None
+        rest = tuple(pair for pair in self._varying if pair[1] not in self._written)
+        left = {each for route, _ in rest for each in (route.mark, route.family)}
+        steps = [step for step in self._steps if is_needed(step, left)]
+        return Blanks(
+            rest,
+            steps,
+            loose=loose,
+            entries=entries,
             counts=counts,
-            asked=self._reader("input"),
-            answered=self._reader("output"),
+            asked=asked,
+            answered=answered,
         )
-        blanks.rest = tuple(pair for pair in self._varying if pair[1] not in self._written)
-        return blanks
 
     def _with(self, slot_type: type) -> list[tuple[Any, Route, str]]:
         """The attributes of one kind of slot: slot, route and key."""
@@ -111,7 +142,7 @@ class Draft:
         ]
 
     def _loose(self) -> tuple[str, ...]:
-        names = {slot.name for slot, _, _ in self._with(Entry)}.union(self._taken)
+        names = {slot.name for slot, _, _ in self._with(Entry)}.union(self._taken, self._cues)
         loose = [key for route, key in self._varying if route.rule is None and key not in names]
         self._written.update(loose)
         return tuple(loose)
@@ -127,14 +158,12 @@ class Draft:
         self._written.update(key for _, key, _ in entries)
         return tuple(entries)
 
-    def _counts(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        found = self._with(Count)
-        families = {slot.family for slot, _, _ in found}
-        counts = tuple((slot.name, key) for slot, _, key in found)
-        if len(families) != 1 or len(dict(counts)) < len(counts):
-            return "", ()
-        self._written.update(key for _, key in counts)
-        return families.pop(), counts
+    def _counts(self) -> tuple[tuple[str, str, str], ...]:
+        counts = tuple((slot.family, slot.name, key) for slot, _, key in self._with(Count))
+        if len({(family, name) for family, name, _ in counts}) < len(counts):
+            return ()
+        self._written.update(key for _, _, key in counts)
+        return counts
 
     def _reader(self, side: str) -> Reader | None:
         """What reads the only source of a side; None where there are several, or not so simple."""
@@ -145,7 +174,7 @@ class Draft:
             if slot.family in self._texts and self._texts[slot.family].side == side
         }
         systems = [key for _, _, key in self._with(System)] if side == "input" else []
-        if len(keys) + len(families) != 1 or len(systems) > 1:
+        if len(keys) + len(families) != 1 or len(systems) > 1 or not self._cues.isdisjoint(keys):
             return None
         reader, used = self._of_family(families.pop()) if families else self._of_key(keys[0])
         if reader is None:

@@ -2,61 +2,48 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from otel_braintrust.translation import content, context, metadata, metrics, usage
+from otel_braintrust.translation import content, metadata, metrics, usage
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.blanks import Blanks, Draft
-from otel_braintrust.translation.conventions import Dispatch
-from otel_braintrust.translation.conventions.rules import Step, slot_of
-from otel_braintrust.translation.conventions.slots import Texts
+from otel_braintrust.translation.conventions.rules import Step
 from otel_braintrust.translation.decoding import native
 from otel_braintrust.translation.outlines import Outline
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.reading import Reading
-from otel_braintrust.translation.recording import Recorder
 from otel_braintrust.translation.remainder import Said, unsaid
+from otel_braintrust.translation.settled import Common, Settle, Settled
 from otel_braintrust.translation.simple_content import OddError
 from otel_braintrust.translation.span import SpanView
-from otel_braintrust.translation.strict import strict_row
 
-# What a model's payload says of these goes below what attributes say (`content._take_request`).
-PAYLOAD_RANK = 80
-_OF_MODELS = frozenset({"request_model", "response_model", "provider"})
-_OF_TOOLS = frozenset({"tool_name", "tool_call_id"})
 # What no attribute of a form's spans may give: there it would have to be set against the rest.
-_RARE = (
-    "scores",
+RARE = (
     "rejected_scores",
     "evaluations",
     "errors",
     "groups",
     "problems",
     "events",
-    "context",
-    "truncated",
     "preserve",
     "placeholder_span",
 )
-# What settled attributes must not give besides: it is another for each span.
-_not_settled = attrgetter(*_RARE, "inputs", "outputs", "system", "usage", "costs", "first_token")
 # What varying attributes must not give besides: it is the same for all.
-_not_varying = attrgetter(*_RARE, "own", "tags", "kinds")
+_not_varying = attrgetter(*RARE, "context", "tags", "purpose", "parent")
+
+Signs = tuple[bool, list[Any], bool, bool]
 
 
-class UnsettledError(Exception):
-    """Attributes that no rule reads decide something all the same, so that they are settled.
+def signs_of(reading: Reading) -> Signs:
+    """What the varying attributes of a span give that decides its type, as `span_types` reads it.
 
     Args:
-        keys: their keys.
+        reading: these attributes, read; nothing is decided yet.
     """
-
-    def __init__(self, keys: Collection[str]) -> None:
-        super().__init__(*keys)
-        self.keys = frozenset(keys)
+    named = reading.named
+    return bool(reading.usage), reading.kinds, "request_model" in named, "response_model" in named
 
 
 class Form:
@@ -65,11 +52,9 @@ class Form:
     Args:
         span: one of them.
         span_type: their Braintrust type.
-        has_usage: whether they tell token counts.
-        settled: what was read of the attributes that do not vary.
-        entries: the metadata that comes of these.
-        described: the row's context.
+        settle: reads the attributes that do not vary.
         steps: what puts varying attributes together.
+        outline: the keys of the span.
     """
 
     def __init__(
@@ -77,52 +62,59 @@ class Form:
         span: SpanView,
         *,
         span_type: str,
-        has_usage: bool,
-        settled: Reading,
-        entries: dict[str, Any],
-        described: dict[str, Any],
+        settle: Settle,
         steps: list[Step],
+        outline: Outline,
     ) -> None:
         # Held, so that no other object gets their ids while the shape is known.
         self._held = (span.scope_attributes, span.resource)
         self._span_type = span_type
-        self._has_usage = has_usage
-        self._settled = settled
-        self._entries = strict_row(entries)
-        self._context = strict_row(described)
+        self._settled = Settled(span, span_type, settle)
+        self._common, settled = self._settled.common, self._settled.reading
         self._span_attributes = translation.span_attributes(span, span_type, settled)
-        self._provider = entries.get("provider")
         self._excludes_cache = metrics.excludes_cache(settled)
         self._steps = steps
-        said = Said(entries)
+        self._tags = list(settled.tags)
         self._remainders = {
-            key: raw for key, raw in settled.remainders.items() if unsaid(raw, said) is not None
+            key: rest
+            for key, raw in settled.remainders.items()
+            if (rest := unsaid(raw, self._common.said)) is not None
         }
-        self._ruled = frozenset(
-            name
-            for name, suggestions in settled.named.items()
-            if any(is_set(each.value) and each.rank < PAYLOAD_RANK for each in suggestions)
-        )
         self.parent = settled.parent
         self.blanks: dict[Outline, Blanks] = {}
+        # What the varying attributes show that decides the type.
+        self._signs = signs_of(self._read(span, self.no_blanks(outline)))
 
-    def draft(self, outline: Outline) -> Blanks:
-        """Find who writes the varying attributes of spans of this form, by their keys.
+    @property
+    def has_problems(self) -> bool:
+        """Something of what is common could not be read."""
+        return bool(self._settled.reading.problems)
+
+    def no_blanks(self, outline: Outline) -> Blanks:
+        """Leave all varying attributes of spans with some keys to their rules.
 
         Args:
             outline: the keys.
         """
-        taken = {*self._entries, *self._ruled, *_OF_MODELS}
-        if self._span_type == "llm":
-            taken |= _OF_TOOLS
+        return Blanks(outline.varying, self._steps)
+
+    def drafts(self, outline: Outline) -> Iterator[Blanks]:
+        """Find who writes the varying attributes of spans of this form, by their keys.
+
+        Args:
+            outline: the keys.
+
+        Yields:
+            Ways to have them written, those first that leave least to the rules.
+        """
         draft = Draft(
             outline.varying,
             span_type=self._span_type,
-            taken=taken,
-            reasons=self._settled.finish_reasons,
-            texts=[slot for step in self._steps if isinstance(slot := slot_of(step), Texts)],
+            taken=self._settled.names,
+            reasons=self._settled.reading.finish_reasons,
+            steps=self._steps,
         )
-        return draft.blanks()
+        return draft.all_blanks()
 
     def fill(self, span: SpanView, blanks: Blanks) -> dict[str, Any] | None:
         """Make the row of a span of this form; None if the span shows more than its shape tells.
@@ -144,9 +136,29 @@ class Form:
             row["input"] = blanks.asked(attributes)
         if blanks.answered is not None:
             row["output"] = blanks.answered(attributes)
-        if self._settled.tags:
-            row["tags"] = list(self._settled.tags)
-        row["metadata"] = entries = self._entries.copy()
+        if self._tags:
+            row["tags"] = self._tags.copy()
+        counts = self._simple_counts(blanks, attributes) if blanks.is_whole else None
+        if counts is None:
+            self._add_rest(span, blanks, row)
+        else:
+            row["metadata"] = entries = self._common.entries.copy()
+            self._add_blanks(blanks, attributes, entries)
+            row["metrics"] = numbers = translation.times(span)
+            if self._span_type == "llm":
+                numbers |= counts
+            elif counts:
+                if "aggregated_usage" in entries:
+                    raise OddError
+                entries["aggregated_usage"] = counts
+            if self._remainders:
+                _add_remainders(self._remainders, row, self._common)
+        row["context"] = self._common.context.copy()
+        return row
+
+    def _add_blanks(
+        self, blanks: Blanks, attributes: Mapping[str, Any], entries: dict[str, Any]
+    ) -> None:
         for key, value in zip(blanks.loose, blanks.loose_of(attributes), strict=True):
             entries[key] = metadata.shown(value)
         for name, key, is_kept in blanks.entries:
@@ -156,48 +168,26 @@ class Form:
             entries[name] = value
             if is_kept:
                 entries[key] = value
-        row["metrics"] = numbers = translation.times(span)
-        if blanks.counts:
-            self._add_counts(blanks, attributes, numbers, entries)
-        if blanks.rest:
-            self._add_rest(span, blanks, row)
-        elif self._remainders or bool(blanks.counts) is not self._has_usage:
-            raise OddError
-        row["context"] = self._context.copy()
-        return row
 
-    def _add_counts(
-        self,
-        blanks: Blanks,
-        attributes: Mapping[str, Any],
-        numbers: dict[str, Any],
-        entries: dict[str, Any],
-    ) -> None:
+    def _simple_counts(
+        self, blanks: Blanks, attributes: Mapping[str, Any]
+    ) -> dict[str, int] | None:
+        """The token counts, where nothing has to be decided about them."""
+        if self._signs != (bool(blanks.counts), [], False, False):
+            raise OddError
+        if not blanks.counts:
+            return {}
         record: dict[str, int] = {}
-        for (name, _), value in zip(blanks.counts, blanks.counts_of(attributes), strict=True):
-            if type(value) is not int or not 0 < value <= usage.MAX_TOKENS:
+        for (_, name, _), value in zip(blanks.counts, blanks.counts_of(attributes), strict=True):
+            if type(value) is not int:
                 raise OddError
             record[name] = value
-        counts = usage.simple(record)
-        if counts is None:
-            found = usage.resolve(
-                usage.UsageRecords({blanks.family: record}),
-                excludes_cache=self._excludes_cache,
-                provider=self._provider,
-                is_embedding=self._settled.is_embedding,
-            )
-            if found is None or found.normalised or found.rejected or found.reported_total:
-                raise OddError
-            counts = found.counts
-        if self._span_type == "llm":
-            numbers |= counts
-        else:
-            self._add(entries, {"aggregated_usage": counts})
+        return usage.simple(record, excludes_cache=self._excludes_cache)
 
     def _add_rest(self, span: SpanView, blanks: Blanks, row: dict[str, Any]) -> None:
         """Have the rules read what is no blank, and decide what comes of it."""
         reading = self._read(span, blanks)
-        if bool(blanks.counts or reading.usage) is not self._has_usage:
+        if signs_of(reading) != self._signs:
             raise OddError
         if reading.inputs or reading.outputs or reading.system is not None:
             if blanks.asked is not None and (reading.inputs or reading.system is not None):
@@ -209,32 +199,56 @@ class Form:
                 row["input"] = asked
             if answered is not content.UNSET:
                 row["output"] = answered
+        common, named = self._common, dict[str, Any]()
+        if reading.named:
+            common, named = self._settled.amended(reading, blanks.names)
         counted: dict[str, Any] = {}
-        if blanks.counts and (reading.usage or reading.costs):
+        row["metrics"] = metrics.decide(
+            reading, self._span_type, common.entries.get("provider"), counted
+        )
+        if any(_not_varying(reading)) or not reading.own.keys() <= _OWN:
             raise OddError
-        row["metrics"] |= metrics.decide(reading, self._span_type, self._provider, counted)
-        named = self._named(reading, blanks) if reading.named else {}
-        if any(_not_varying(reading)):
-            raise OddError
-        entries = row["metadata"]
-        for added in (named, counted, reading.user_metadata, metadata.opened(reading.leftovers)):
-            self._add(entries, added)
-        if reading.remainders or self._remainders:
-            reading.remainders = {**self._remainders, **reading.remainders}
-            metadata.add_remainders(reading, row, entries)
+        if "expected" in reading.own:
+            row["expected"] = reading.own["expected"]
+        if reading.scores:
+            row["scores"] = reading.scores
+        self._add_entries(reading, blanks, row, common, (named, counted))
 
-    def _add(self, entries: dict[str, Any], added: Mapping[str, Any]) -> None:
-        for key, value in added.items():
-            if key in entries:  # what becomes of the two is a longer story
-                raise OddError
-            entries[key] = value
+    def _add_entries(
+        self,
+        reading: Reading,
+        blanks: Blanks,
+        row: dict[str, Any],
+        common: Common,
+        further: tuple[dict[str, Any], ...],
+    ) -> None:
+        if common is not self._common and not blanks.names.isdisjoint(common.entries):
+            raise OddError
+        row["metadata"] = entries = common.entries.copy()
+        self._add_blanks(blanks, reading.span.attributes, entries)
+        for added in further:
+            _add(entries, added)
+        own = reading.own
+        if own:
+            _add(entries, own.get("extra") or {})
+        if reading.truncated:
+            _add(entries, {_TRUNCATED: sorted(set(reading.truncated))})
+        aside = _add_behind(entries, reading.user_metadata, common.canonical)
+        aside |= _add_behind(entries, metadata.opened(reading.leftovers), common.canonical)
+        if aside:
+            _add(entries, {"attributes": aside})
+        if own:
+            _add(entries, own.get("metadata") or {})
+        if common is not self._common:  # it may say less than what the others have in common
+            settled = self._settled.reading.remainders
+        else:
+            settled = self._remainders
+        if reading.remainders or settled:
+            opened = {key: reading.open(raw) for key, raw in reading.remainders.items()}
+            _add_remainders({**settled, **opened}, row, common)
 
     def _read(self, span: SpanView, blanks: Blanks) -> Reading:
-        settled = self._settled
-        reading = Reading(span)
-        reading.finish_reasons = settled.finish_reasons
-        reading.is_embedding = settled.is_embedding
-        reading.excludes_cache = settled.excludes_cache
+        reading = _Filling(span, self._settled.reading)
         attributes, loose = span.attributes, reading.leftovers
         for route, key in blanks.rest:
             value = native(attributes[key])
@@ -246,118 +260,91 @@ class Form:
                 taken = route.rule(reading, key, route.rest, value)
             if not taken and key not in loose:
                 loose[key] = value
-        for step in self._steps:
+        if blanks.counts:
+            _count(reading, blanks)
+        for step in blanks.steps:
             step(reading)
         return reading
 
-    def _named(self, reading: Reading, blanks: Blanks) -> dict[str, Any]:
-        """The entries that attributes name which are no blanks."""
-        entries: dict[str, Any] = {}
-        free = {}
-        ruled = self._ruled.union(name for name, _, _ in blanks.entries)
-        for name, suggestions in reading.named.items():
-            if name not in ruled:
-                if name in _OF_MODELS:
-                    raise OddError
-                free[name] = suggestions
-            elif any(each.rank < PAYLOAD_RANK for each in suggestions):
-                raise OddError
-        if free:
-            metadata.add_named(reading, free, self._span_type, entries)
-        return entries
+
+# What dialects' own fields may give that is another for each span.
+_OWN = frozenset({"expected", "extra", "metadata", "metrics"})
+_TRUNCATED = "braintrust.mapping.truncated"
 
 
-class _Watched(dict[str, Any]):
-    """Attributes that note which of them are looked at by name."""
+class _Filling(Reading):
+    """What the varying attributes of a span give, with what its form has settled behind it."""
 
-    def __init__(self, values: Mapping[str, Any], consulted: set[str]) -> None:
-        super().__init__(values)
-        self._consulted = consulted
+    __slots__ = ("common",)
 
-    def __getitem__(self, key: str) -> Any:
-        self._consulted.add(key)
-        return super().__getitem__(key)
+    def __init__(self, span: SpanView, settled: Reading) -> None:
+        super().__init__(
+            span,
+            finish_reasons=settled.finish_reasons,
+            is_embedding=settled.is_embedding,
+            excludes_cache=settled.excludes_cache,
+        )
+        self.common = settled
 
-    def get(self, key: str, default: Any = None) -> Any:
-        self._consulted.add(key)
-        return super().get(key, default)
-
-    def pop(self, key: str, *default: Any) -> Any:
-        self._consulted.add(key)
-        return super().pop(key, *default)
+    def best(self, name: str) -> Any:
+        """The best real value suggested for a name so far, by attributes that do not vary."""
+        if name in self.named:
+            raise OddError
+        return self.common.best(name)
 
 
-def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | None:
-    """Work out what all spans of this one's shape have in common.
+def _count(reading: Reading, blanks: Blanks) -> None:
+    values = blanks.counts_of(reading.span.attributes)
+    for (family, name, key), value in zip(blanks.counts, values, strict=True):
+        if type(value) is not int or not 0 <= value <= usage.MAX_TOKENS:
+            raise OddError
+        if not reading.usage.add(family, name, value, key):
+            raise OddError
 
-    Args:
-        span: a span without events and links.
-        outline: its keys.
-        dispatch: the compiled tables.
+
+def _add_remainders(remainders: dict[str, Any], row: dict[str, Any], common: Common) -> None:
+    """As `metadata.add_remainders`, with what is common known to be said."""
+    entries = row["metadata"]
+    said = Said(
+        {name: value for name, value in row.items() if name != "metadata"},
+        {k: value for k, value in entries.items() if common.entries.get(k) is not value},
+        base=common.said,
+    )
+    for key, raw in remainders.items():
+        rest = unsaid(raw, said)
+        if rest is not None and key not in entries:
+            entries[key] = rest
+
+
+def _add(entries: dict[str, Any], added: Mapping[str, Any]) -> None:
+    for key, value in added.items():
+        if key in entries:  # what becomes of the two is a longer story
+            raise OddError
+        entries[key] = value
+
+
+def _add_behind(
+    entries: dict[str, Any], added: Mapping[str, Any], canonical: Collection[str]
+) -> dict[str, Any]:
+    """Add entries where there are none of their names yet.
 
     Returns:
-        The form, or None where there is none: what the span tells is interwoven.
-
-    Raises:
-        UnsettledError: an attribute that was taken for varying decides something.
+        Those that differ from canonical ones of the same names.
     """
-    steps = _steps(span, dispatch)
-    if steps is None:
-        return None
-    consulted: set[str] = set()
-    watched = copy.copy(span)
-    watched.attributes = _Watched(span.attributes, consulted)  # type: ignore[misc]
-    whole = Reading(watched, leftovers=_Watched({}, consulted))
-    recorder = Recorder(dispatch)
-    translation.read_into(whole, span.attributes, (), dispatch, recorder)
-    finish = {step for _, step in dispatch.finish if not hasattr(step, "varies")}
-    if any(run.marks and run.rule in finish for run in recorder.runs):
-        return None
-    has_usage = bool(whole.usage)
-    row = translation.write(whole)
-    unsettled = {key: route.rule for route, key in outline.varying if key in consulted}
-    if any(rule is not None for rule in unsettled.values()) or "error" in row:
-        return None
-    if unsettled:
-        raise UnsettledError(unsettled.keys())
-    return _settled_form(span, outline, dispatch, steps, row["span_attributes"]["type"], has_usage)
+    aside = {}
+    for key, value in added.items():
+        if key not in entries:
+            entries[key] = value
+        elif not _is_comparable(entries[key], value):
+            raise OddError
+        elif entries[key] != value:
+            if key not in canonical:
+                raise OddError
+            aside[key] = value
+    return aside
 
 
-def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
-    """The steps of the dialects that a span speaks; None if one of them may do anything."""
-    spoken = {dispatch.owners.get(dispatch.route(key).mark) for key in span.attributes}
-    steps = [step for owner, step in dispatch.finish if owner in spoken]
-    return steps if all(hasattr(step, "varies") for step in steps) else None
-
-
-def _settled_form(
-    span: SpanView,
-    outline: Outline,
-    dispatch: Dispatch,
-    steps: list[Step],
-    span_type: str,
-    has_usage: bool,
-) -> Form | None:
-    loose = {key for _, key in outline.varying}
-    attributes = {key: value for key, value in span.attributes.items() if key not in loose}
-    settled = Reading(span)
-    translation.read_into(settled, attributes, (), dispatch)
-    if any(_not_settled(settled)):
-        return None
-    if not settled.own.keys() <= {"span_attributes", "prompt"}:
-        return None
-    entries = metadata.decide(settled, span_type)
-    described = context.describe(settled)
-    entries = metadata.finish(settled, entries)
-    context.add_facts(settled, entries)
-    if settled.problems:
-        return None
-    return Form(
-        span,
-        span_type=span_type,
-        has_usage=has_usage,
-        settled=settled,
-        entries=entries,
-        described=described,
-        steps=steps,
-    )
+def _is_comparable(ours: Any, theirs: Any) -> bool:
+    """Tell whether two values are equal only if they are the same: not 1 and True, nor lists."""
+    kind = type(theirs)
+    return type(ours) is kind and (kind in (int, float, bool) or (kind is str and theirs.isascii()))

@@ -15,9 +15,9 @@ from collections.abc import Hashable
 from typing import Any
 
 from otel_braintrust.translation import row as translation
-from otel_braintrust.translation.blanks import Blanks
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch
-from otel_braintrust.translation.forms import Form, UnsettledError, new_form
+from otel_braintrust.translation.forming import UnsettledError, new_form
+from otel_braintrust.translation.forms import Form
 from otel_braintrust.translation.outlines import Outline, Outlines
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.strict import strict
@@ -99,7 +99,7 @@ class Recurring:
         if blanks is None:  # the first span of this form with these keys: rules read it
             if len(form.blanks) >= MAX_BLANKS:
                 form.blanks.clear()
-            blanks = form.blanks[outline] = Blanks(outline.varying)
+            blanks = form.blanks[outline] = form.no_blanks(outline)
         elif blanks.is_provisional:
             row, _ = _whole_way(span, self.dispatch)
             self._find_blanks(span, form, outline, row)
@@ -127,7 +127,7 @@ class Recurring:
             self._outlines.settle(found.keys)
             self._forms.clear()
             return
-        if form is not None and _is(row, form.fill(span, Blanks(outline.varying))):
+        if form is not None and _is(row, form.fill(span, form.no_blanks(outline))):
             self._find_blanks(span, form, outline, row)
             self._forms[shape] = form
 
@@ -135,13 +135,13 @@ class Recurring:
         self, span: SpanView, form: Form, outline: Outline, row: dict[str, Any] | None
     ) -> None:
         """Find who writes the attributes with some keys into a form, and see that it does."""
-        blanks = form.draft(outline)
-        if not _is(row, form.fill(span, blanks)):
-            blanks = Blanks(outline.varying)
-        else:
-            blanks.otherwise = Blanks(outline.varying)
-        blanks.is_provisional = False
-        form.blanks[outline] = blanks
+        plain = form.no_blanks(outline)
+        drafts = form.drafts(outline)
+        blanks = next((each for each in drafts if _is(row, form.fill(span, each))), None)
+        if blanks is not None:
+            blanks.otherwise = plain
+        form.blanks[outline] = found = blanks or plain
+        found.is_provisional = False
 
 
 def _is(row: dict[str, Any] | None, filled: dict[str, Any] | None) -> bool:

@@ -13,12 +13,17 @@ _MAY_BE_JSON = frozenset("{[ \t\r\n\v\f")
 
 
 class Said:
-    """The texts and the named numbers that a row holds."""
+    """The texts and the named numbers that a row holds.
 
-    def __init__(self, *values: Any) -> None:
-        self.texts: set[str] = set()
-        self.numbers: set[tuple[str, Any]] = set()
-        self.counts: set[Any] = set()
+    Args:
+        values: parts of the row.
+        base: what other parts of it are known to hold.
+    """
+
+    def __init__(self, *values: Any, base: Said | None = None) -> None:
+        self.texts: set[str] = set(base.texts) if base else set()
+        self.numbers: set[tuple[str, Any]] = set(base.numbers) if base else set()
+        self.counts: set[Any] = set(base.counts) if base else set()
         for value in values:
             self.add(value)
 

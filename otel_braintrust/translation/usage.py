@@ -97,19 +97,33 @@ class Usage:
     filled: dict[str, str] = field(default_factory=dict)
 
 
-_SIMPLE = ({PROMPT, COMPLETION}, {PROMPT, COMPLETION, TOTAL})
+_SIMPLE = frozenset(
+    {PROMPT, COMPLETION, TOTAL, CACHED, CREATED, REASONING, PROMPT_AUDIO, COMPLETION_AUDIO}
+)
 
 
-def simple(record: Mapping[str, int]) -> dict[str, int] | None:
-    """Return the counts of a record of prompt, completion and their sum; None for any other.
+def simple(record: Mapping[str, int], *, excludes_cache: bool) -> dict[str, int] | None:
+    """Return the counts of a record in which nothing has to be mended; None for any other.
 
     Args:
-        record: counts above zero of one family, the only one that speaks of the call.
+        record: the counts of one family, the only one that speaks of the call.
+        excludes_cache: as for `resolve`, which says the same of such a record.
     """
-    if record.keys() not in _SIMPLE:
+    if not record.keys() <= _SIMPLE:
         return None
-    total = record[PROMPT] + record[COMPLETION]
-    return {**record, TOTAL: total} if record.get(TOTAL, total) == total else None
+    prompt, completion = record.get(PROMPT, 0), record.get(COMPLETION, 0)
+    total = prompt + completion
+    if prompt < 1 or completion < 1 or record.get(TOTAL, total) != total or total > MAX_TOKENS:
+        return None
+    if len(record) > 2:
+        cached = record.get(CACHED, 0) + record.get(CREATED, 0)
+        if min(record.values()) < 0 or record.get(REASONING, 0) > completion:
+            return None
+        if cached and (excludes_cache or cached > prompt):
+            return None
+        if any(value > MAX_TOKENS for value in record.values()):
+            return None
+    return {**record, TOTAL: total}
 
 
 def resolve(
@@ -129,6 +143,10 @@ def resolve(
     family = _choose(records)
     if family is None:
         return None
+    if len(records.families) == 1:
+        counts = simple(records.families[family], excludes_cache=excludes_cache)
+        if counts is not None:
+            return Usage(counts, family)
     counts = dict(records.families[family])
     filled: dict[str, str] = {}
     added = _mend_by_others(counts, records, family) if len(records.families) > 1 else None

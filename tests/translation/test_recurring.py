@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from otel_braintrust.traces import TraceAssembler
 from otel_braintrust.translation import OtlpSpan, translate
+from otel_braintrust.translation.conventions import DISPATCH
 from otel_braintrust.translation.otlp import decode
 from otel_braintrust.translation.recurring import Recurring
 from otel_braintrust.translation.strict import strict
@@ -60,6 +62,51 @@ def _with_other_values(span: OtlpSpan) -> OtlpSpan:
     return dataclasses.replace(span, attributes=attributes)
 
 
+# What another span of the shape may have where the recorded one has something else.
+ODD: tuple[Any, ...] = (
+    *("", "null", "None", "[]", "{}", "x", "12", "N/A", "[REDACTED]", '"quoted"', "{cut", "[1"),
+    *(
+        0,
+        1,
+        -1,
+        7,
+        2**60,
+        2.5,
+        -0.5,
+        True,
+        False,
+        ("a", "b"),
+        (),
+        "{'a': 1}",
+        ' {"a": 1}',
+        "\ud800",
+    ),
+    "2024-01-01T00:00:00Z",
+    json.dumps([{"role": "user", "content": "hi"}]),
+    json.dumps({"messages": [{"role": "user", "content": "q"}], "model": "m-1", "tools": []}),
+    json.dumps(
+        {
+            "model": "gpt-x",
+            "usage": {"prompt_tokens": 3, "completion_tokens": 4},
+            "choices": [{"message": {"role": "assistant", "content": "a"}}],
+        }
+    ),
+    json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "a"}]}]),
+    json.dumps(
+        [
+            {"role": "tool", "content": "22 degrees", "tool_call_id": "c"},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "name": "f"}]},
+        ]
+    ),
+    json.dumps({"prompt_tokens": 3, "completion_tokens": 4, "cache_read_input_tokens": 9}),
+    json.dumps({"ls_provider": "anthropic", "ls_model_name": "claude", "model": "z", "user": 1}),
+    json.dumps({"inputs": {"a": 1}, "tags": ["t"], "metadata": {"model": "k"}, "kwargs": {"x": 1}}),
+    json.dumps({"output": "o"}),
+)
+# Attributes under the names of entries that others give.
+IN_THE_WAY = ("model", "temperature", "session_id", "attributes", "resource", "prompt", "links")
+
+
 def _assert_as_the_first_time(recurring: Recurring, span: OtlpSpan) -> None:
     row, _ = recurring.make(span)
     if row is not None:  # else a placeholder, which only the whole way finds
@@ -74,6 +121,25 @@ def test_a_recorded_span_is_translated_alike_each_time(producer: str) -> None:
             again = _with_other_values(span)
             for each in (span, span, span, again, again, again, span):
                 _assert_as_the_first_time(recurring, each)
+
+
+@pytest.mark.parametrize("producer", sorted({case.parts[-3] for case in CASES}))
+def test_a_recorded_span_with_any_other_value_is_translated_as_if_it_were_the_first(
+    producer: str,
+) -> None:
+    chosen = random.Random(producer)
+    for case in (case for case in CASES if case.parts[-3] == producer):
+        for span in _recorded(case):
+            recurring = Recurring()
+            for _ in range(4):
+                recurring.make(span)
+            varying = [key for key in span.attributes if DISPATCH.route(key).varies]
+            for key in varying * (EXAMPLES // 300):
+                other = {**span.attributes, key: chosen.choice(ODD)}
+                if chosen.random() < 0.1:
+                    other[chosen.choice(IN_THE_WAY)] = chosen.choice(ODD)
+                again = dataclasses.replace(span, attributes=other)
+                _assert_as_the_first_time(recurring, again)
 
 
 @settings(

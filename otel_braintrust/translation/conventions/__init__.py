@@ -47,15 +47,15 @@ from otel_braintrust.translation.conventions import (
     vector_databases,
     vercel_ai,
 )
+from otel_braintrust.translation.conventions.marks import settled_of, slot_of
 from otel_braintrust.translation.conventions.rules import (
     Convention,
     EventRule,
     PrefixRule,
     Rule,
     Step,
-    slot_of,
 )
-from otel_braintrust.translation.conventions.slots import Slot
+from otel_braintrust.translation.conventions.slots import Field, Slot
 
 CONVENTIONS: tuple[Convention, ...] = tuple(
     module.CONVENTION
@@ -106,7 +106,7 @@ class Route(NamedTuple):
         rule: its rule; None: no dialect knows the key.
         rest: what is left of the key after the prefix whose rule it is; None: it is the key's own.
         mark: the key, or the prefix.
-        varies: its value differs from span to span, and nothing hangs on it: see `rules.varying`.
+        varies: its value differs from span to span, and nothing hangs on it: see `marks.varying`.
         slot: what becomes of its value where no other attribute speaks of the same.
     """
 
@@ -115,6 +115,11 @@ class Route(NamedTuple):
     mark: str
     varies: bool = True
     slot: Slot | None = None
+
+    @property
+    def family(self) -> str:
+        """The flat family that the attribute is of; its mark if it is of none."""
+        return self.slot.family if isinstance(self.slot, Field) else self.mark
 
 
 # Keys of numbered families are endless; beyond so many the table begins anew.
@@ -158,8 +163,9 @@ class Dispatch:
             route = Route(rule, None, key, hasattr(rule, "varies"), slot_of(rule))
         elif key.partition(".")[0] in self.heads and (prefix := self.prefix_of(key)) is not None:
             prefix_rule = self.prefixes[prefix]
-            varies, slot = hasattr(prefix_rule, "varies"), slot_of(prefix_rule)
-            route = Route(prefix_rule, key[len(prefix) :], prefix, varies, slot)
+            rest = key[len(prefix) :]
+            varies = hasattr(prefix_rule, "varies") and rest not in settled_of(prefix_rule)
+            route = Route(prefix_rule, rest, prefix, varies, slot_of(prefix_rule))
         else:
             route = Route(None, None, key)
         if len(self.routes) >= MAX_ROUTES:

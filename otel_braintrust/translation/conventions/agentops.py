@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.openllmetry import REQUEST_TYPES
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list
@@ -36,7 +36,7 @@ def _kind(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
-@rules.varying
+@marks.varying
 def _entity(reading: Reading, key: str, rest: str, value: Any) -> bool:
     """Read `agentops.KIND.input` and `.output`: what a decorated function took and returned."""
     entity, _, side = rest.partition(".")
@@ -71,6 +71,6 @@ CONVENTION = Convention(
     },
     prefixes={
         "agentops.": _entity,
-        "gen_ai.request.functions.": rules.numbered("llm.request.functions"),
+        "gen_ai.request.functions.": rules.numbered("llm.request.functions", varies=False),
     },
 )

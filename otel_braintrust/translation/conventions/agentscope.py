@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
 from otel_braintrust.translation.reading import DUMP, Candidate, Reading
@@ -15,7 +15,7 @@ from otel_braintrust.translation.reading import DUMP, Candidate, Reading
 _HOMES = frozenset({"task"})
 
 
-@rules.varying
+@marks.varying
 def _input(reading: Reading, key: str, value: Any) -> bool:
     """Read a function's arguments: of a model's the first are the messages."""
     holder = as_mapping(value)

@@ -9,7 +9,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions.rules import Convention, PrefixRule, Rule, drop, tags
+from otel_braintrust.translation.conventions.marks import gathering, varying
+from otel_braintrust.translation.conventions.rules import (
+    Convention,
+    PrefixRule,
+    Rule,
+    drop,
+    tags,
+)
 from otel_braintrust.translation.decoding import as_mapping, decode, decode_container, parse
 from otel_braintrust.translation.reading import OWN, Candidate, Reading
 
@@ -31,7 +38,7 @@ def _json(side: str) -> Rule:
         _set(reading, side, key, decoded, value, order=0)
         return True
 
-    return read
+    return varying(read)
 
 
 def _plain(side: str) -> Rule:
@@ -39,7 +46,7 @@ def _plain(side: str) -> Rule:
         _set(reading, side, key, decode_container(value), value, order=1)
         return True
 
-    return read
+    return varying(read)
 
 
 def _set(reading: Reading, side: str, key: str, decoded: Any, raw: Any, order: int) -> None:
@@ -59,9 +66,10 @@ def _flat(side: str) -> PrefixRule:
         reading.gather(f"braintrust.{side}", 0, rest, key, value)
         return True
 
-    return read
+    return varying(read)
 
 
+@gathering(*(f"braintrust.{side}." for side in ("input", "output", "expected")))
 def _build_flat(reading: Reading) -> None:
     for side in ("input", "output", "expected"):
         members, raw = reading.take(f"braintrust.{side}")
@@ -207,9 +215,9 @@ CONVENTION = Convention(
         "braintrust.output": _plain("output"),
         "braintrust.expected": _plain("expected"),
         "braintrust.error": _error,
-        "braintrust.metadata": _object(_said_metadata),
-        "braintrust.metrics": _object(_metric),
-        "braintrust.scores": _object(_score),
+        "braintrust.metadata": varying(_object(_said_metadata)),
+        "braintrust.metrics": varying(_object(_metric)),
+        "braintrust.scores": varying(_object(_score)),
         "braintrust.span_attributes": _object(_span_attribute),
         "braintrust.tags": tags(","),
         "braintrust.origin": _field("origin"),
@@ -224,9 +232,9 @@ CONVENTION = Convention(
         "braintrust.input.": _flat("input"),
         "braintrust.output.": _flat("output"),
         "braintrust.expected.": _flat("expected"),
-        "braintrust.metadata.": _member(_metadata),
-        "braintrust.metrics.": _member(_metric),
-        "braintrust.scores.": _member(_score),
+        "braintrust.metadata.": varying(_member(_metadata)),
+        "braintrust.metrics.": varying(_member(_metric)),
+        "braintrust.scores.": varying(_member(_score)),
         "braintrust.span_attributes.": _member(_span_attribute),
     },
     finish=(_build_flat,),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
 from otel_braintrust.translation.reading import DUMP, TOOL_FORM, Reading
@@ -44,6 +44,7 @@ _OUTPUTS = (
 )
 
 
+@marks.varying
 def _usage(reading: Reading, key: str, value: Any) -> bool:
     """Read a crew's sums; they stay as they are too, since they tell more than tokens."""
     counts, _ = of_payload(as_mapping(value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.conventions.slots import System
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode, read_literal
@@ -146,7 +146,7 @@ def _token_details(names: dict[str, str]) -> rules.Rule:
                 reading.count("gen_ai", canonical, key, holder[name])
         return False
 
-    return read
+    return marks.varying(read)
 
 
 def _response_format(reading: Reading, key: str, value: Any) -> bool:
@@ -223,7 +223,7 @@ CONVENTION = Convention(
         "gen_ai.output.messages": rules.content(
             "output", FIRST_CHOICE, "messages", homes=_LLM_TASK, order=2
         ),
-        "gen_ai.system_instructions": rules.varying(_system_instructions, System()),
+        "gen_ai.system_instructions": marks.varying(_system_instructions, System()),
         "gen_ai.tool.definitions": rules.tools(20),
         "gen_ai.response.finish_reasons": _finish_reasons,
         "gen_ai.response.finish_reason": _finish_reasons,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping, is_placeholder
 from otel_braintrust.translation.providers import PROVIDERS
@@ -23,6 +23,7 @@ _TOOL = frozenset({"tool"})
 _TASKS = ("invocation", "invoke_agent", "agent_run", "send_data", "execute_tool (merged)")
 
 
+@marks.varying
 def _model_request(reading: Reading, key: str, value: Any) -> bool:
     if is_placeholder(value):
         return True
@@ -31,6 +32,7 @@ def _model_request(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
+@marks.varying
 def _model_response(reading: Reading, key: str, value: Any) -> bool:
     if is_placeholder(value):
         return True
@@ -51,6 +53,7 @@ def _name_tells_type(reading: Reading) -> None:
         reading.kinds.append((91, "llm", "span name"))
 
 
+@marks.settling()
 def _other_provider(reading: Reading) -> None:
     """ADK names Gemini whatever model it asks; one of LiteLLM has its provider in its id."""
     if not reading.span.scope_name.startswith("gcp.vertex.agent"):

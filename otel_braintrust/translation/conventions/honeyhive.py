@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import decode_container
 from otel_braintrust.translation.reading import ENTITY, Candidate, Reading
@@ -25,10 +25,10 @@ def _member(family: str) -> rules.PrefixRule:
         held.raw[key] = value
         return True
 
-    return rules.varying(read)
+    return marks.varying(read)
 
 
-@rules.varying
+@marks.varying
 def _offer(reading: Reading) -> None:
     for family, side in ((_INPUTS, "input"), (_OUTPUTS, "output")):
         members, raw = reading.take(family)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping, decode
 from otel_braintrust.translation.reading import DELIBERATE, KEPT_ELSEWHERE, Candidate, Reading
@@ -57,7 +57,7 @@ def _content(side: str, *, trace: bool = False) -> rules.Rule:
         reading.offer(side, Candidate(DELIBERATE, form, shown, {key: value}, order=order))
         return True
 
-    return read
+    return marks.varying(read)
 
 
 def _is_positional(shown: Any) -> bool:
@@ -82,6 +82,7 @@ def _without_tools(reading: Reading, key: str, listed: list[Any]) -> list[Any]:
     return [m for m in listed if not (isinstance(m, dict) and m.get("content") in defined)]
 
 
+@marks.varying
 def _instructions(reading: Reading, key: str, value: Any) -> bool:
     """Read the instructions of the Responses API, which the OpenAI wrapper has as metadata."""
     if reading.span.attributes.get("langfuse.observation.type") == "generation":
@@ -89,6 +90,7 @@ def _instructions(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+@marks.varying
 def _usage_details(reading: Reading, key: str, value: Any) -> bool:
     """Add Langfuse's buckets up: they exclude each other, unless its own total says they don't."""
     holder = as_mapping(value)
@@ -138,6 +140,7 @@ def _first(counts: dict[str, int], *names: str) -> int | None:
     return next((counts[name] for name in names if name in counts), None)
 
 
+@marks.varying
 def _cost_details(reading: Reading, key: str, value: Any) -> bool:
     holder = as_mapping(value)
     if holder is None:
@@ -162,6 +165,7 @@ def _level(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
+@marks.varying
 def _first_token(reading: Reading, key: str, value: Any) -> bool:
     seconds = seconds_since_start(reading.span, decode(value))
     if seconds is None:
@@ -170,6 +174,7 @@ def _first_token(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+@marks.varying
 def _expected(reading: Reading, _key: str, value: Any) -> bool:
     reading.own.setdefault("expected", decode(value))
     return True

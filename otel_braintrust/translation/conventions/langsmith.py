@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
 from otel_braintrust.translation.reading import OLD_CONTENT, Candidate, Reading
@@ -26,6 +26,7 @@ KINDS: dict[str, str | None] = {
 }
 
 
+@marks.varying
 def _usage_metadata(reading: Reading, key: str, value: Any) -> bool:
     counts, _ = of_payload(as_mapping(value))
     for name, number in counts.items():
@@ -33,6 +34,7 @@ def _usage_metadata(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+@marks.varying
 def _outputs(reading: Reading, key: str, value: Any) -> bool:
     """Show a run's outputs; LangSmith wraps whatever is no object in `{"output": ...}`."""
     holder = as_mapping(value)

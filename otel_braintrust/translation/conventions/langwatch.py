@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
 from otel_braintrust.translation.reading import DELIBERATE, DOMAIN_FORM, Candidate, Reading
@@ -40,10 +40,10 @@ def _content(side: str) -> rules.Rule:
         reading.offer(side, Candidate(DELIBERATE, "framework", shown, {key: value}))
         return True
 
-    return rules.varying(read)
+    return marks.varying(read)
 
 
-@rules.varying
+@marks.varying
 def _metrics(reading: Reading, key: str, value: Any) -> bool:
     holder = as_mapping(value)
     if holder is None:

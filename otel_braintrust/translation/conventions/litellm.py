@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.reading import Reading
@@ -34,6 +34,7 @@ def _read_repr(text: str) -> Any:
         return None
 
 
+@marks.varying
 def _own_metadata(reading: Reading, key: str, rest: str, value: Any) -> bool:
     """Outside its proxy LiteLLM writes some 35 empty entries: they carry nothing."""
     if not reading.span.scope_name.startswith("litellm"):

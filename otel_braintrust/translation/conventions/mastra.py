@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import decode_container, is_placeholder
 from otel_braintrust.translation.reading import ENTITY, Candidate, Reading
@@ -33,7 +33,7 @@ KINDS: dict[str, str | None] = {
 _HOMES = frozenset({"task", "tool", "function"})
 
 
-@rules.varying
+@marks.varying
 def _content(reading: Reading, key: str, rest: str, value: Any) -> bool:
     """Read `mastra.TYPE.input` and `.output`: what a span of the type was given and gave."""
     _, _, side = rest.rpartition(".")
@@ -54,7 +54,7 @@ def _said(value: Any) -> Any:
     return value
 
 
-@rules.varying
+@marks.varying
 def _first_token(reading: Reading, key: str, value: Any) -> bool:
     seconds = seconds_since_start(reading.span, value)
     if seconds is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode
 from otel_braintrust.translation.reading import FIRST_CHOICE, MLFLOW, Candidate, Reading
@@ -32,6 +32,7 @@ TYPES: dict[str, str | None] = {
 }
 
 
+@marks.varying
 def _token_usage(reading: Reading, key: str, value: Any) -> bool:
     counts, _ = of_payload(as_mapping(value), includes_cache=True)
     for name, number in counts.items():
@@ -39,6 +40,7 @@ def _token_usage(reading: Reading, key: str, value: Any) -> bool:
     return bool(counts)
 
 
+@marks.varying
 def _cost(reading: Reading, key: str, value: Any) -> bool:
     holder = as_mapping(value)
     if holder is None:
@@ -48,6 +50,7 @@ def _cost(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
+@marks.gathering(marks.EVENTS)
 def _of_chunks(reading: Reading) -> None:
     """Read what only the chunks of a stream tell: the usage, and the calls that they spell out."""
     if "mlflow.spanType" not in reading.span.attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions.rules import NO_TYPES, Step, varying
+from otel_braintrust.translation.conventions.marks import varying
+from otel_braintrust.translation.conventions.rules import NO_TYPES, Step
 from otel_braintrust.translation.conventions.slots import Texts
 from otel_braintrust.translation.reading import Candidate, Reading
 

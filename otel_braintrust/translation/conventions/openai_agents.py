@@ -9,6 +9,7 @@ import ast
 import re
 from typing import Any
 
+from otel_braintrust.translation.conventions import marks
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list, read_literal
 from otel_braintrust.translation.reading import Reading
@@ -17,6 +18,8 @@ _PACKAGE = "opentelemetry.instrumentation.openai_agents"
 _CALL = re.compile(r"^ResponseFunctionToolCall\(.*\)$", re.DOTALL)
 
 
+@marks.of_scope(_PACKAGE)
+@marks.gathering("gen_ai.output.messages", always=True)
 def _open_answers(reading: Reading) -> None:
     if not reading.span.scope_name.startswith(_PACKAGE):
         return

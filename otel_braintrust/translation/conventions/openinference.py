@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.genai_events import add_evaluation
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.conventions.slots import Texts
@@ -171,10 +171,10 @@ def _build_messages(family: str, side: str) -> rules.Step:
             Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
         )
 
-    return rules.varying(step, Texts(family, side, "message.role", "message.content"))
+    return marks.varying(step, Texts(family, side, "message.role", "message.content"))
 
 
-@rules.varying
+@marks.varying
 def _build_prompts(reading: Reading) -> None:
     for family, side, role, name in (
         ("llm.prompts", "input", "user", "prompt.text"),
@@ -186,7 +186,7 @@ def _build_prompts(reading: Reading) -> None:
             reading.offer(side, Candidate(FIRST_CHOICE, "messages", texts, raw, _LLM, order=4))
 
 
-@rules.varying
+@marks.settling()
 def _build_tools(reading: Reading) -> None:
     members, raw = reading.take("llm.tools")
     if not members:
@@ -216,7 +216,9 @@ def _documents(reading: Reading, family: str) -> tuple[list[Any], dict[str, Any]
     return listed, raw
 
 
-@rules.varying
+@marks.gathering(
+    "retrieval.documents", "reranker.output_documents", "reranker.input_documents", "reranker.query"
+)
 def _build_documents(reading: Reading) -> None:
     for family in ("retrieval.documents", "reranker.output_documents"):
         found, raw = _documents(reading, family)
@@ -233,7 +235,7 @@ def _build_documents(reading: Reading) -> None:
         reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION, order=-1))
 
 
-@rules.varying
+@marks.varying
 def _build_embeddings(reading: Reading) -> None:
     members, raw = reading.take("embedding.embeddings")
     raw_texts = {key: value for key, value in raw.items() if not key.endswith(".vector")}
@@ -265,9 +267,10 @@ def _build_evaluations(family: str, prefix: str) -> rules.Step:
             else:  # which of the attributes were this member's does not matter to a reader
                 reading.restore(raw)
 
-    return rules.varying(step)
+    return marks.varying(step)
 
 
+@marks.varying
 def _function_call(reading: Reading, key: str, value: Any) -> bool:
     call = decode(value)
     if isinstance(call, dict) and call.get("name"):
@@ -283,7 +286,7 @@ def _finish_reason(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
-@rules.varying
+@marks.varying
 def _total_cost(reading: Reading) -> None:
     """Add prompt and completion cost where no total was given."""
     costs = {key: value for _, key, value in reading.costs}
@@ -295,7 +298,7 @@ def _total_cost(reading: Reading) -> None:
         reading.costs.append((45, "llm.cost.prompt+completion", prompt + completion))
 
 
-@rules.varying
+@marks.varying
 def _partial_cost(reading: Reading, key: str, value: Any) -> bool:
     reading.costs.append((99, key, value))
     return False
@@ -343,7 +346,7 @@ CONVENTION = Convention(
         "llm.output_messages.": rules.numbered("llm.output_messages"),
         "llm.prompts.": rules.numbered("llm.prompts"),
         "llm.choices.": rules.numbered("llm.choices"),
-        "llm.tools.": rules.numbered("llm.tools"),
+        "llm.tools.": rules.numbered("llm.tools", varies=False),
         "retrieval.documents.": rules.numbered("retrieval.documents"),
         "reranker.input_documents.": rules.numbered("reranker.input_documents"),
         "reranker.output_documents.": rules.numbered("reranker.output_documents"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from otel_braintrust.translation.conventions import marks
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import read_literal
 from otel_braintrust.translation.reading import FIRST_CHOICE, OLD_CONTENT, Candidate, Reading
@@ -37,6 +38,7 @@ def _conversation(text: Any) -> list[dict[str, str]] | None:
     ]
 
 
+@marks.of_scope("openlit")
 def _open_lines(reading: Reading) -> None:
     if not reading.span.scope_name.startswith("openlit"):
         return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.numbered_messages import messages
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode, decode_container
@@ -44,7 +44,7 @@ def _entity(side: str) -> rules.Rule:
         reading.offer(side, candidate)
         return True
 
-    return rules.varying(read)
+    return marks.varying(read)
 
 
 def _entity_input(reading: Reading, holder: Any) -> Any:
@@ -84,7 +84,7 @@ def _entity_output(holder: Any) -> Any:
     return holder[shown]
 
 
-@rules.varying
+@marks.settling()
 def _build_functions(reading: Reading) -> None:
     members, raw = reading.take("llm.request.functions")
     if not members:
@@ -146,7 +146,7 @@ CONVENTION = Convention(
     prefixes={
         "gen_ai.prompt.": rules.numbered("gen_ai.prompt"),
         "gen_ai.completion.": rules.numbered("gen_ai.completion"),
-        "llm.request.functions.": rules.numbered("llm.request.functions"),
+        "llm.request.functions.": rules.numbered("llm.request.functions", varies=False),
         "traceloop.association.properties.": rules.entry(
             {
                 "session_id": rules.named("session_id", 40, keep=True),

@@ -5,6 +5,7 @@ Source: pipecat-ai `utils/tracing/service_attributes.py`; model and usage are Op
 
 from __future__ import annotations
 
+from otel_braintrust.translation.conventions import marks
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.parameters import parameter
 from otel_braintrust.translation.reading import FRAMEWORK, Candidate, Reading
@@ -19,6 +20,7 @@ _TOOLS = ("tools", "tools.definitions")
 _SETTINGS = {"stream": "stream", "tool_choice": "tool_choice"}
 
 
+@marks.of_scope("pipecat")
 def _read(reading: Reading) -> None:
     if reading.span.scope_name != "pipecat":
         return

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_braintrust.translation import usage
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_list, as_mapping, decode, decode_container
 from otel_braintrust.translation.model_requests import read_request
@@ -86,6 +86,7 @@ def _one_turn(messages: list[Any]) -> dict[str, Any]:
     return {**turn, "tool_calls": calls} if calls else turn
 
 
+@marks.varying
 def _events(reading: Reading, key: str, value: Any) -> bool:
     listed = as_list(value)
     if not listed:
@@ -109,6 +110,7 @@ def _is_known_event(event: Mapping[str, Any]) -> bool:
     return name == "gen_ai.choice" or name in _EVENT_ROLES or bool(event.get("role"))
 
 
+@marks.varying
 def _all_messages(reading: Reading, key: str, value: Any) -> bool:
     """Split an agent's whole conversation: the input is all before its last answer."""
     listed = as_list(value)
@@ -149,6 +151,7 @@ def _role(message: Any) -> Any:
     return message.get("role") if isinstance(message, dict) else None
 
 
+@marks.gathering("all_messages_events", "pydantic_ai.all_messages")
 def _keep_conversation(reading: Reading) -> None:
     """Keep the whole conversation in the metadata where input and output do not hold all of it."""
     for key, value, listed, asked, answered in reading.own.pop("conversations", ()):
@@ -175,6 +178,7 @@ def _settings(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+@marks.varying
 def _request_data(reading: Reading, key: str, value: Any) -> bool:
     request = read_request(value)
     if request is None:
@@ -226,6 +230,7 @@ def _without_wrapper(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "tool_calls": calls}
 
 
+@marks.varying
 def _response_data(reading: Reading, key: str, value: Any) -> bool:
     holder = as_mapping(value)
     if holder is None:
@@ -259,6 +264,7 @@ def _response_data(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
+@marks.varying
 def _raw_usage(reading: Reading, key: str, value: Any) -> bool:
     counts, excludes = usage.of_payload(as_mapping(value))
     for name, number in counts.items():
@@ -268,6 +274,7 @@ def _raw_usage(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+@marks.gathering("gen_ai.usage.raw")
 def _settle_raw_usage(reading: Reading) -> None:
     """Anthropic's raw usage beside equal counts says that those leave the cache out."""
     if not reading.own.pop("raw_usage_excludes_cache", False):
@@ -285,6 +292,7 @@ def _span_type(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
+@marks.varying
 def _inputs(reading: Reading, key: str, value: Any) -> bool:
     """Read what was embedded."""
     if not reading.span.scope_name.startswith(("pydantic-ai", "logfire")):
@@ -293,6 +301,7 @@ def _inputs(reading: Reading, key: str, value: Any) -> bool:
     return True
 
 
+@marks.varying
 def _response(reading: Reading, key: str, value: Any) -> bool:
     """Read a response of the Responses API as Logfire's OpenAI Agents integration records it."""
     if not reading.span.scope_name.startswith("logfire"):
@@ -315,6 +324,8 @@ def _message_template(reading: Reading, key: str, value: Any) -> bool:
     return False
 
 
+@marks.of_scope("logfire")
+@marks.gathering("logfire.json_schema", always=True)
 def _arguments(reading: Reading) -> None:
     """Show what a user gave a Logfire span, by its schema, as the span's input."""
     attributes = reading.span.attributes
@@ -329,6 +340,7 @@ def _arguments(reading: Reading) -> None:
         reading.offer("input", Candidate(DUMP, "as_is", given, {}, _TASK, order=5))
 
 
+@marks.varying
 def _raw_input(reading: Reading, key: str, value: Any) -> bool:
     reading.offer("input", Candidate(FRAMEWORK, "messages", decode(value), {key: value}, order=9))
     return True

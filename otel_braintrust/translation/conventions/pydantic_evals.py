@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from otel_braintrust.translation.conventions import marks
 from otel_braintrust.translation.conventions.genai_events import add_evaluation
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping, decode
@@ -18,6 +19,7 @@ _SIDES = {"inputs": "input", "output": "output"}
 _RESULTS = ("assertions", "scores")
 
 
+@marks.of_scope(_SCOPE)
 def _read(reading: Reading) -> None:
     if not reading.span.scope_name.startswith(_SCOPE):
         return

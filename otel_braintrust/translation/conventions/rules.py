@@ -10,9 +10,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from otel_braintrust.translation.conventions.slots import Content, Count, Entry, Field, Slot
+from otel_braintrust.translation.conventions.marks import varying
+from otel_braintrust.translation.conventions.slots import Content, Count, Entry, Field
 from otel_braintrust.translation.decoding import (
     as_list,
     as_mapping,
@@ -39,29 +40,6 @@ NO_TYPES: frozenset[str] = frozenset()
 _IDENTIFIERS = frozenset(
     {"response_id", "previous_response_id", "session_id", "tool_call_id", "user_id"}
 )
-
-AnyRule = TypeVar("AnyRule", bound=Callable[..., Any])
-
-
-def varying(rule: AnyRule, slot: Slot | None = None) -> AnyRule:
-    """Mark a rule whose value differs from span to span and decides nothing but its own field.
-
-    Such a rule may offer content, a count, a cost, a time, an identifier or a user's own entry; it
-    looks at nothing but its value and leaves all else in the reading alone. What spans of one shape
-    have in common is then worked out once: see `recurring`.
-
-    Args:
-        rule: the rule.
-        slot: what becomes of the value where no other attribute speaks of the same field.
-    """
-    rule.varies = True  # type: ignore[attr-defined]  # functions take any attribute
-    rule.slot = slot  # type: ignore[attr-defined]
-    return rule
-
-
-def slot_of(rule: Callable[..., Any]) -> Slot | None:
-    """What becomes of the values that a rule or a step reads, if that can be said at once."""
-    return getattr(rule, "slot", None)
 
 
 @dataclass(frozen=True)
@@ -261,7 +239,7 @@ def member(side: str, name: str, rank: int, *, homes: frozenset[str] = NO_TYPES)
         )
         return True
 
-    return read
+    return varying(read)
 
 
 def tags(separator: str | None = None) -> Rule:
@@ -294,7 +272,7 @@ def spread(*, keep: bool = False) -> Rule:
                 rule(reading, f"{key}.{name}", inner)
         return not keep
 
-    return read
+    return varying(read)
 
 
 # What LangChain says of a model call in its runs' metadata, whoever records it.
@@ -324,11 +302,19 @@ def entry(rules: Mapping[str, Rule] | None = None, *, keep: bool = False) -> Pre
             reading.user_metadata.setdefault(rest, decode_container(value))
         return not keep
 
+    read.settled = frozenset(  # type: ignore[attr-defined]  # as for `varying`
+        name for name, rule in special.items() if not hasattr(rule, "varies")
+    )
     return varying(read)
 
 
-def numbered(family: str) -> PrefixRule:
-    """A prefix of a flat family: `PREFIX.N.FIELD` is a field of its Nth member."""
+def numbered(family: str, *, varies: bool = True) -> PrefixRule:
+    """A prefix of a flat family: `PREFIX.N.FIELD` is a field of its Nth member.
+
+    Args:
+        family: the family's name.
+        varies: its values differ from span to span, and nothing hangs on them.
+    """
 
     def read(reading: Reading, key: str, rest: str, value: Any) -> bool:
         place = place_of(rest)
@@ -345,7 +331,7 @@ def numbered(family: str) -> PrefixRule:
         gathered.raw[key] = value
         return True
 
-    return varying(read, Field(family))
+    return varying(read, Field(family)) if varies else read
 
 
 @functools.lru_cache(maxsize=8_192)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.reading import DUMP, Reading
@@ -30,6 +30,7 @@ def _old_tool_status(reading: Reading, key: str, value: Any) -> bool:
     return reading.span.scope_name.startswith("strands") and _tool_status(reading, key, value)
 
 
+@marks.settling("gen_ai.tool.status", "tool.status")
 def _say_error(reading: Reading) -> None:
     """Let what a failed tool answered be the text of its error."""
     if (30, "error") not in reading.errors:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions import openinference, rules
+from otel_braintrust.translation.conventions import marks, openinference, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.reading import FIRST_CHOICE, Candidate, Reading
 
@@ -31,7 +31,7 @@ def _messages(family: str, side: str) -> rules.Step:
         homes = frozenset({"llm", "task"})
         reading.offer(side, Candidate(FIRST_CHOICE, "messages", listed, raw, homes, order=3))
 
-    return rules.varying(step)
+    return marks.varying(step)
 
 
 def _with_prefix(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ CONVENTION = Convention(
     prefixes={
         "gen_ai.input.messages.": rules.numbered("gen_ai.input.messages"),
         "gen_ai.output.messages.": rules.numbered("gen_ai.output.messages"),
-        "gen_ai.tool.definitions.": rules.numbered("llm.tools"),
+        "gen_ai.tool.definitions.": rules.numbered("llm.tools", varies=False),
     },
     finish=(
         _messages("gen_ai.input.messages", "input"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions import rules
+from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.translation.conventions.slots import Count
 from otel_braintrust.translation.decoding import (
     as_list,
     as_mapping,
@@ -40,6 +41,34 @@ def _operation(rank: int) -> rules.Rule:
 
 
 _ANSWER = "ai.answer"
+_ANSWERS = {
+    "ai.response.text": "text",
+    "ai.response.object": "object",
+    "ai.response.toolCalls": "tool_calls",
+    "ai.response.reasoning": "reasoning",
+    "ai.response.files": "files",
+    "ai.response.finishReason": "finish_reason",
+    "ai.result.text": "text",
+    "ai.result.object": "object",
+    "ai.result.toolCalls": "tool_calls",
+    "ai.finishReason": "finish_reason",
+}
+_COUNTS = {
+    "ai.usage.promptTokens": PROMPT,
+    "ai.usage.completionTokens": COMPLETION,
+    "ai.usage.inputTokens": PROMPT,
+    "ai.usage.outputTokens": COMPLETION,
+    "ai.usage.totalTokens": TOTAL,
+    "ai.usage.reasoningTokens": REASONING,
+    "ai.usage.cachedInputTokens": CACHED,
+    "ai.usage.tokens": PROMPT,
+}
+# Of version 6.
+_DETAILS = {
+    "ai.usage.inputTokenDetails.cacheReadTokens": CACHED,
+    "ai.usage.inputTokenDetails.cacheWriteTokens": CREATED,
+    "ai.usage.outputTokenDetails.reasoningTokens": REASONING,
+}
 
 
 def _answer(name: str) -> rules.Rule:
@@ -53,9 +82,10 @@ def _answer(name: str) -> rules.Rule:
         reading.group(_ANSWER, 0)[name] = first
         return True
 
-    return read
+    return marks.varying(read)
 
 
+@marks.gathering(*_ANSWERS)
 def _build_answer(reading: Reading) -> None:
     members, raw = reading.take(_ANSWER)
     if not members:
@@ -102,6 +132,7 @@ def _content(fields: Mapping[str, Any]) -> Any:
     return parts or None
 
 
+@marks.varying
 def _provider_metadata(reading: Reading, key: str, value: Any) -> bool:
     """Read cache details that only the provider's metadata has; the rest stays, opened."""
     holder = as_mapping(value)
@@ -138,12 +169,14 @@ _RAW_COUNTS = {
 }
 
 
+@marks.varying
 def _values(reading: Reading, key: str, value: Any) -> bool:
     listed = [decode(item) for item in value] if isinstance(value, (list, tuple)) else decode(value)
     reading.offer("input", Candidate(DOMAIN_FORM, "as_is", listed, {key: value}, _TASK))
     return True
 
 
+@marks.varying
 def _embeddings(reading: Reading, key: str, value: Any) -> bool:
     listed = value if isinstance(value, (list, tuple)) else [value]
     vectors = [decode(item) for item in listed]
@@ -175,9 +208,10 @@ def _count(name: str, *, v6: bool = False) -> rules.Rule:
             return True
         return reading.count("ai.usage", name, key, value)
 
-    return read
+    return marks.varying(read, Count("ai.usage.v6" if v6 else "ai.usage", name))
 
 
+@marks.gathering(*_COUNTS, *_DETAILS, "ai.response.providerMetadata", always=True)
 def _settle_usage(reading: Reading) -> None:
     """Make version 6's record whole, and mark Anthropic's and Bedrock's older ones as exclusive."""
     families = reading.usage.families
@@ -215,28 +249,10 @@ CONVENTION = Convention(
         "ai.prompt.messages": rules.content("input", FIRST_CHOICE, "messages", homes=_LLM, order=3),
         "ai.prompt.tools": rules.tools(40),
         "ai.prompt.toolChoice": _parameter("tool_choice"),
-        "ai.response.text": _answer("text"),
-        "ai.response.object": _answer("object"),
-        "ai.response.toolCalls": _answer("tool_calls"),
-        "ai.response.reasoning": _answer("reasoning"),
-        "ai.response.files": _answer("files"),
-        "ai.response.finishReason": _answer("finish_reason"),
-        "ai.result.text": _answer("text"),
-        "ai.result.object": _answer("object"),
-        "ai.result.toolCalls": _answer("tool_calls"),
-        "ai.finishReason": _answer("finish_reason"),
+        **{key: _answer(name) for key, name in _ANSWERS.items()},
         "ai.response.providerMetadata": _provider_metadata,
-        "ai.usage.promptTokens": _count(PROMPT),
-        "ai.usage.completionTokens": _count(COMPLETION),
-        "ai.usage.inputTokens": _count(PROMPT),
-        "ai.usage.outputTokens": _count(COMPLETION),
-        "ai.usage.totalTokens": _count(TOTAL),
-        "ai.usage.reasoningTokens": _count(REASONING),
-        "ai.usage.cachedInputTokens": _count(CACHED),
-        "ai.usage.inputTokenDetails.cacheReadTokens": _count(CACHED, v6=True),
-        "ai.usage.inputTokenDetails.cacheWriteTokens": _count(CREATED, v6=True),
-        "ai.usage.outputTokenDetails.reasoningTokens": _count(REASONING, v6=True),
-        "ai.usage.tokens": _count(PROMPT),
+        **{key: _count(name) for key, name in _COUNTS.items()},
+        **{key: _count(name, v6=True) for key, name in _DETAILS.items()},
         "ai.response.msToFirstChunk": rules.first_token(20, unit_s=1e-3),
         "ai.stream.msToFirstChunk": rules.first_token(21, unit_s=1e-3),
         "ai.toolCall.args": rules.content("input", FIRST_CHOICE, homes=frozenset({"tool"})),
