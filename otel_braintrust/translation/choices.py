@@ -24,9 +24,10 @@ def to_choices(
     Returns:
         `[{"index", "finish_reason", "message"}]`, or None if the value holds no message.
     """
-    value = decode(value)
-    if type(value) is list and (simple := list(map(plain_choice, value))) and None not in simple:
-        return _numbered(simple, list(finish_reasons or ()))  # type: ignore[arg-type]  # no None
+    if type(value) is not list:
+        value = decode(value)
+    if type(value) is list and (plainly := list(map(plain_choice, value))) and all(plainly):
+        return _numbered(plainly, list(finish_reasons or ()))  # type: ignore[arg-type]  # no None
     listed = value if isinstance(value, (list, tuple)) else [value]
     if len(listed) == 1 and isinstance(listed[0], (list, tuple)) and not is_pair(listed[0]):
         listed = listed[0]

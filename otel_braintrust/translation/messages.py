@@ -61,6 +61,9 @@ def to_messages(value: Any, default_role: str = "user") -> list[Message] | None:
 def _listed(value: Sequence[Any], default_role: str) -> list[Message] | None:
     if not value:
         return None
+    found = list(map(plain, value))
+    if all(found):
+        return found  # type: ignore[return-value]  # none is None
     if len(value) == 1 and isinstance(value[0], (list, tuple)) and not is_pair(value[0]):
         return to_messages(value[0], default_role)  # LangChain batches: [[message, ...]]
     return _many(value, default_role)

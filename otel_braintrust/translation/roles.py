@@ -72,6 +72,8 @@ def role_of(raw: Any, default: str | None = None) -> str | None:
 
 def finish_reason_of(raw: Any) -> str | None:
     """Spell a finish reason as OpenAI does; an unknown one stays as it is."""
+    if type(raw) is str and raw in FINISH_REASONS:
+        return FINISH_REASONS[raw]
     if isinstance(raw, dict):
         raw = raw.get("unified") or raw.get("type") or raw.get("raw")
     if not isinstance(raw, str) or not raw or raw in ("None", "null"):
