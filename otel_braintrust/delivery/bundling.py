@@ -12,6 +12,8 @@ from otel_braintrust.delivery.parcels import Parcel, container_text
 
 # How much of a request is planned for, since sizes are guessed.
 FILL = 0.9
+# Rows this large are encoded alone: it costs no more, and a text of megabytes is slow to grow.
+LARGE_ROW_BYTES = 256 * 1024
 
 
 class Bundler:
@@ -41,10 +43,13 @@ class Bundler:
         sizes = [parcel.ticket.size_bytes if parcel.ticket else 0 for parcel in parcels]
         bundles = []
         for part in self._parts(sizes):
+            guessed_bytes, count = sum(sizes[part]), len(sizes[part])
+            if count < 2 or guessed_bytes * self._share > count * LARGE_ROW_BYTES:
+                continue
             bundle = self._bundle(parcels[part], rows[part], containers)
             if bundle is not None:
                 bundles.append(bundle)
-                self._share = bundle.size_bytes / max(1, sum(sizes[part]))
+                self._share = bundle.size_bytes / max(1, guessed_bytes)
         return bundles
 
     def _bundle(
@@ -53,8 +58,6 @@ class Bundler:
         rows: Sequence[dict[str, Any]],
         containers: Mapping[int, tuple[bytes, Mapping[str, Any]]],
     ) -> Bundle | None:
-        if len(parcels) < 2:
-            return None
         for parcel, row in zip(parcels, rows, strict=True):
             parcel.container, keys = containers[id(parcel.destination)]
             row.update(keys)

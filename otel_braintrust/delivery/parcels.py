@@ -198,8 +198,13 @@ def body_of(parcels: Iterable[Parcel]) -> bytes:
     body = bundle.body if bundle is not None else None
     if body is not None:
         return body
-    rows = [parcel.container + parcel.row[1:] for parcel in carried]
-    return BODY_START + b"{" + b",{".join(rows) + BODY_END
+    parts: list[bytes | memoryview] = [BODY_START]
+    separator = b"{"
+    for parcel in carried:
+        # A view, because rows may be large and are copied once like this.
+        parts += (separator, parcel.container, memoryview(parcel.row)[1:])
+        separator = b",{"
+    return b"".join([*parts, BODY_END])
 
 
 def _whole_bundle(parcels: Sequence[Parcel]) -> Bundle | None:

@@ -123,6 +123,11 @@ def test_bundles_are_sent_within_the_limits_of_a_request(
         assert len(batch) <= max_rows
 
 
+def test_large_rows_are_encoded_alone() -> None:
+    rows = [({"id": str(number), "input": "x" * 300_000}, HERE) for number in range(4)]
+    assert {parcel.bundle for parcel in bundled(rows, span_bytes=300_000)} == {None}
+
+
 def test_a_project_known_by_name_only_is_not_asked_for_to_encode_rows() -> None:
     rows = [({"id": str(number)}, Destination("project_name", "p")) for number in range(2)]
     assert [parcel.bundle for parcel in bundled(rows)] == [None, None]
