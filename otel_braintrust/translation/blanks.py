@@ -13,7 +13,7 @@ from typing import Any
 
 from otel_braintrust.translation import simple_content
 from otel_braintrust.translation.conventions import Route
-from otel_braintrust.translation.conventions.marks import cue_of, is_needed, slot_of
+from otel_braintrust.translation.conventions.marks import EVENTS, cue_of, is_needed, slot_of
 from otel_braintrust.translation.conventions.rules import Step, place_of
 from otel_braintrust.translation.conventions.slots import (
     Content,
@@ -46,7 +46,8 @@ class Blanks:
         answered: reads its output.
         otherwise: who writes them where a value is not as these expect.
         is_provisional: they may yet be found to be written more simply.
-        is_whole: nothing is left to rules and steps, and one family tells the counts.
+        has_events: there are events to be read besides.
+        is_whole: nothing is left to be read, and one family tells the counts.
         names: the metadata entries that are written.
     """
 
@@ -59,6 +60,7 @@ class Blanks:
     answered: Reader | None = None
     otherwise: Blanks | None = None
     is_provisional: bool = True
+    has_events: bool = False
     is_whole: bool = field(init=False)
     names: frozenset[str] = field(init=False)
     loose_of: Values = field(init=False)
@@ -68,7 +70,8 @@ class Blanks:
         self.loose_of = values_of(self.loose)
         self.counts_of = values_of([key for _, _, key in self.counts])
         families = {family for family, _, _ in self.counts}
-        self.is_whole = not self.rest and not self.steps and len(families) < 2
+        is_read = bool(self.rest or self.steps or self.has_events)
+        self.is_whole = not is_read and len(families) < 2
         kept = (key for _, key, is_kept in self.entries if is_kept)
         self.names = frozenset((*self.loose, *(name for name, _, _ in self.entries), *kept))
 
@@ -82,6 +85,7 @@ class Draft:
         taken: metadata entries that other attributes of the span speak of.
         reasons: reasons why the model stopped, for answers that carry none.
         steps: what puts varying attributes together.
+        has_events: the span has events besides.
     """
 
     def __init__(
@@ -92,16 +96,23 @@ class Draft:
         taken: Collection[str],
         reasons: Sequence[Any],
         steps: Sequence[Step],
+        has_events: bool,
     ) -> None:
         self._varying = varying
         self._span_type = span_type
         self._taken = taken
         self._reasons = reasons
         self._steps = steps
+        self._has_events = has_events
         slots = map(slot_of, steps)
         self._texts = {each.family: each for each in slots if isinstance(each, Texts)}
         self._cues: set[str] = set().union(*(cue_of(step) or () for step in steps))
         self._written: set[str] = set()
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether any attribute is a token count."""
+        return bool(self._with(Count))
 
     def all_blanks(self) -> Iterator[Blanks]:
         """Blanks and what is left to the rules: first with every blank, then with fewer."""
@@ -122,6 +133,8 @@ class Draft:
         answered = self._reader("output") if has_answered else None
         rest = tuple(pair for pair in self._varying if pair[1] not in self._written)
         left = {each for route, _ in rest for each in (route.mark, route.family)}
+        if self._has_events:
+            left.add(EVENTS)
         steps = [step for step in self._steps if is_needed(step, left)]
         return Blanks(
             rest,
@@ -131,6 +144,7 @@ class Draft:
             counts=counts,
             asked=asked,
             answered=answered,
+            has_events=self._has_events,
         )
 
     def _with(self, slot_type: type) -> list[tuple[Any, Route, str]]:

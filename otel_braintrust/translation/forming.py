@@ -18,7 +18,7 @@ from otel_braintrust.translation import (
 )
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Dispatch
-from otel_braintrust.translation.conventions.marks import cue_of, scopes_of
+from otel_braintrust.translation.conventions.marks import EVENTS, cue_of, scopes_of
 from otel_braintrust.translation.conventions.rules import Step
 from otel_braintrust.translation.forms import RARE, Form
 from otel_braintrust.translation.outlines import Outline
@@ -106,7 +106,7 @@ def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | Non
     """Work out what all spans of this one's shape have in common.
 
     Args:
-        span: a span without events and links.
+        span: a span without links.
         outline: its keys.
         dispatch: the compiled tables.
 
@@ -117,7 +117,7 @@ def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | Non
         UnsettledError: an attribute that was taken for varying decides something.
     """
     steps = _steps(span, dispatch)
-    if steps is None:
+    if steps is None or not all(_may_vary(event.name, dispatch) for event in span.events):
         return None
     loose = {key for _, key in outline.varying}
     settled_keys = [key for key in span.attributes if key not in loose]
@@ -136,7 +136,7 @@ def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | Non
         span_type = _type_of(span, outline, dispatch)
         if span_type is None:
             return None
-        form = Form(span, span_type=span_type, settle=settle, steps=steps, outline=outline)
+        form = Form(span, span_type, settle, steps, dispatch, outline.varying)
     except UnsettledError:
         raise
     except Exception:  # noqa: BLE001 - the whole way tells what failed, and keeps the rest
@@ -155,7 +155,7 @@ def _type_of(span: SpanView, outline: Outline, dispatch: Dispatch) -> str | None
     watched.attributes = _Watched(span.attributes, watch)  # type: ignore[misc]
     whole = Reading(watched, leftovers=_Watched({}, watch))
     recorder = _Watcher(dispatch, watch)
-    translation.read_into(whole, span.attributes, (), dispatch, recorder)
+    translation.read_into(whole, span.attributes, span.events, dispatch, recorder)
     finish = {step for _, step in dispatch.finish if not _is_known(step)}
     if any(run.marks and run.rule in finish for run in recorder.runs):
         return None
@@ -199,6 +199,8 @@ def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
     routes = [dispatch.route(key) for key in span.attributes]
     spoken = {dispatch.owners.get(route.mark) for route in routes}
     present = {each for route in routes for each in (route.mark, route.family)}
+    if span.events:
+        present.add(EVENTS)
     steps = []
     for owner, step in dispatch.finish:
         if _may_act(step, span, present) if _is_cued(step) else owner in spoken:
@@ -207,6 +209,11 @@ def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
             if hasattr(step, "varies"):
                 steps.append(step)
     return steps
+
+
+def _may_vary(event: str, dispatch: Dispatch) -> bool:
+    rule = dispatch.events.get(event)
+    return rule is None or hasattr(rule, "varies")
 
 
 def _is_cued(step: Step) -> bool:

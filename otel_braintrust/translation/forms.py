@@ -8,7 +8,8 @@ from typing import Any
 
 from otel_braintrust.translation import content, metadata, metrics, usage
 from otel_braintrust.translation import row as translation
-from otel_braintrust.translation.blanks import Blanks, Draft
+from otel_braintrust.translation.blanks import Blanks, Draft, Varying
+from otel_braintrust.translation.conventions import Dispatch
 from otel_braintrust.translation.conventions.rules import Step
 from otel_braintrust.translation.decoding import native
 from otel_braintrust.translation.outlines import Outline
@@ -26,7 +27,6 @@ RARE = (
     "errors",
     "groups",
     "problems",
-    "events",
     "preserve",
     "placeholder_span",
 )
@@ -54,17 +54,18 @@ class Form:
         span_type: their Braintrust type.
         settle: reads the attributes that do not vary.
         steps: what puts varying attributes together.
-        outline: the keys of the span.
+        dispatch: the compiled tables, for the events.
+        varying: the span's varying attributes.
     """
 
     def __init__(
         self,
         span: SpanView,
-        *,
         span_type: str,
         settle: Settle,
         steps: list[Step],
-        outline: Outline,
+        dispatch: Dispatch,
+        varying: Varying,
     ) -> None:
         # Held, so that no other object gets their ids while the shape is known.
         self._held = (span.scope_attributes, span.resource)
@@ -80,10 +81,15 @@ class Form:
             for key, raw in settled.remainders.items()
             if (rest := unsaid(raw, self._common.said)) is not None
         }
+        self._reasons = settled.finish_reasons
         self.parent = settled.parent
         self.blanks: dict[Outline, Blanks] = {}
-        # What the varying attributes show that decides the type.
-        self._signs = signs_of(self._read(span, self.no_blanks(outline)))
+        self._dispatch = dispatch
+        self._has_events = bool(span.events)
+        # What varying attributes and events show that decides the type.
+        self._signs = signs_of(
+            self._read(span, Blanks(varying, steps, has_events=self._has_events))
+        )
 
     @property
     def has_problems(self) -> bool:
@@ -96,7 +102,7 @@ class Form:
         Args:
             outline: the keys.
         """
-        return Blanks(outline.varying, self._steps)
+        return Blanks(outline.varying, self._steps, has_events=self._has_events)
 
     def drafts(self, outline: Outline) -> Iterator[Blanks]:
         """Find who writes the varying attributes of spans of this form, by their keys.
@@ -111,10 +117,12 @@ class Form:
             outline.varying,
             span_type=self._span_type,
             taken=self._settled.names,
-            reasons=self._settled.reading.finish_reasons,
+            reasons=self._reasons,
             steps=self._steps,
+            has_events=self._has_events,
         )
-        return draft.all_blanks()
+        whole = (bool(draft.counts), [], False, False) == self._signs
+        return (each for each in draft.all_blanks() if whole or not each.is_whole)
 
     def fill(self, span: SpanView, blanks: Blanks) -> dict[str, Any] | None:
         """Make the row of a span of this form; None if the span shows more than its shape tells.
@@ -173,8 +181,6 @@ class Form:
         self, blanks: Blanks, attributes: Mapping[str, Any]
     ) -> dict[str, int] | None:
         """The token counts, where nothing has to be decided about them."""
-        if self._signs != (bool(blanks.counts), [], False, False):
-            raise OddError
         if not blanks.counts:
             return {}
         record: dict[str, int] = {}
@@ -188,6 +194,8 @@ class Form:
         """Have the rules read what is no blank, and decide what comes of it."""
         reading = self._read(span, blanks)
         if signs_of(reading) != self._signs:
+            raise OddError
+        if blanks.answered is not None and reading.finish_reasons != self._reasons:
             raise OddError
         if reading.inputs or reading.outputs or reading.system is not None:
             if blanks.asked is not None and (reading.inputs or reading.system is not None):
@@ -231,6 +239,8 @@ class Form:
         own = reading.own
         if own:
             _add(entries, own.get("extra") or {})
+        if reading.events:
+            _add(entries, {"events": reading.events})
         if reading.truncated:
             _add(entries, {_TRUNCATED: sorted(set(reading.truncated))})
         aside = _add_behind(entries, reading.user_metadata, common.canonical)
@@ -262,6 +272,8 @@ class Form:
                 loose[key] = value
         if blanks.counts:
             _count(reading, blanks)
+        if blanks.has_events:
+            translation.read_events(reading, span.events, self._dispatch)
         for step in blanks.steps:
             step(reading)
         return reading

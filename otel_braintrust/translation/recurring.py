@@ -29,10 +29,13 @@ MAX_BLANKS = 256
 # for a while: it costs, and some applications never make the same kind of span twice.
 WINDOW = 512
 LEAST_HITS = WINDOW // 8
+NO_EVENTS: frozenset[str] = frozenset()
 
 
 class Recurring:
     """Translates spans by the forms of their shapes; for one thread at a time.
+
+    Spans of one shape also have events of the same names, any number of each.
 
     Args:
         dispatch: the compiled tables; with users' conventions, which may do anything, every span
@@ -59,16 +62,14 @@ class Recurring:
         Returns:
             Its row, as `row.make` makes it, and the parent that the span names.
         """
-        if (
-            span.status_code == "ERROR"
-            or self.dispatch.users
-            or not self._is_searched()
-            or not span.has_only_attributes
-        ):
+        if span.status_code == "ERROR" or self.dispatch.users or not self._is_searched():
+            return _whole_way(span, self.dispatch)
+        events = NO_EVENTS if span.has_only_attributes else _kinds_of_events(span)
+        if events is None:
             return _whole_way(span, self.dispatch)
         outline = self._outlines.of(span.attributes)
         try:
-            shape = (outline.shape_of(span.attributes), span.frame)
+            shape = (outline.shape_of(span.attributes), span.frame, events)
             form = self._forms.get(shape)
         except TypeError:  # a list or an object as a value
             return _whole_way(span, self.dispatch)
@@ -142,6 +143,20 @@ class Recurring:
             blanks.otherwise = plain
         form.blanks[outline] = found = blanks or plain
         found.is_provisional = False
+
+
+def _kinds_of_events(span: SpanView) -> frozenset[str] | None:
+    """The names of a span's events; None if it has more than events and attributes."""
+    if (
+        span.links
+        or span.trace_state
+        or span.status_description
+        or span.dropped_attributes
+        or span.dropped_events
+        or span.dropped_links
+    ):
+        return None
+    return frozenset(event.name for event in span.events)
 
 
 def _is(row: dict[str, Any] | None, filled: dict[str, Any] | None) -> bool:

@@ -127,7 +127,7 @@ def read_into(
         if not taken and key not in leftovers:
             leftovers[key] = value
     if events:
-        _read_events(reading, events, dispatch, run)
+        read_events(reading, events, dispatch, run)
     for owner, step in dispatch.finish:
         if run is None:
             step(reading)
@@ -160,9 +160,17 @@ def _as_span_event(log: LogEvent) -> SpanEvent:
     return SpanEvent(log.name, {**fields, **log.attributes}, log.time_ns)
 
 
-def _read_events(
-    reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run | None
+def read_events(
+    reading: Reading, events: Sequence[SpanEvent], dispatch: Dispatch, run: Run | None = None
 ) -> None:
+    """Read a span's events, after its attributes.
+
+    Args:
+        reading: where to.
+        events: the events.
+        dispatch: the compiled tables.
+        run: what runs the rules; None: they are called.
+    """
     chunks = 0
     for event in events:
         rule = dispatch.events.get(event.name)

@@ -130,6 +130,7 @@ class OtlpSpan:
         """No events, no links, no trace state, and nothing was dropped."""
         return not (
             self.events
+            or self.status_description
             or self.links
             or self.trace_state
             or self.dropped_attributes

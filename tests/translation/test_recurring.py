@@ -19,6 +19,7 @@ from otel_braintrust.translation import OtlpSpan, translate
 from otel_braintrust.translation.conventions import DISPATCH
 from otel_braintrust.translation.otlp import decode
 from otel_braintrust.translation.recurring import Recurring
+from otel_braintrust.translation.span import SpanEvent
 from otel_braintrust.translation.strict import strict
 from tests.translation.conformance import CORPUS
 from tests.translation.test_any_span import TELLING, keys
@@ -142,6 +143,33 @@ def test_a_recorded_span_with_any_other_value_is_translated_as_if_it_were_the_fi
                 _assert_as_the_first_time(recurring, again)
 
 
+def _with_other_events(span: OtlpSpan, chosen: random.Random) -> OtlpSpan:
+    """The same call with one event told otherwise, or twice, or not at all."""
+    events = list(span.events)
+    place = chosen.randrange(len(events))
+    event = events.pop(place)
+    told = {**event.attributes, chosen.choice([*event.attributes, "id"]): chosen.choice(ODD)}
+    copies = chosen.choice([0, 1, 1, 1, 2])
+    events[place:place] = [dataclasses.replace(event, attributes=told)] * copies
+    return dataclasses.replace(span, events=events)
+
+
+@pytest.mark.parametrize("producer", sorted({case.parts[-3] for case in CASES}))
+def test_a_recorded_span_with_other_events_is_translated_as_if_it_were_the_first(
+    producer: str,
+) -> None:
+    chosen = random.Random(producer)  # noqa: S311 - the same in each run
+    for case in (case for case in CASES if case.parts[-3] == producer):
+        for span in _recorded(case):
+            if not span.events or any(event.name == "exception" for event in span.events):
+                continue
+            recurring = Recurring()
+            for _ in range(4):
+                recurring.make(span)
+            for _ in range(EXAMPLES // 15):
+                _assert_as_the_first_time(recurring, _with_other_events(span, chosen))
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -195,6 +223,17 @@ def test_the_third_span_of_a_shape_is_filled_into_its_form() -> None:
     for number in range(1, 11):
         # A tracer made for each span, as many applications do it.
         recurring.make(dataclasses.replace(_chat(number), scope_name=f"sc{'ope'}"))
+    assert recurring.filled >= 6
+
+
+def test_spans_with_events_are_filled_in_however_many_messages_their_events_tell() -> None:
+    def conversation(length: int) -> OtlpSpan:
+        said = [SpanEvent("gen_ai.user.message", {"content": f"{n}"}, 5) for n in range(length)]
+        return dataclasses.replace(_chat(length), events=said, attributes={"gen_ai.system": "x"})
+
+    recurring = Recurring()
+    for length in range(1, 11):
+        _assert_as_the_first_time(recurring, conversation(length))
     assert recurring.filled >= 6
 
 

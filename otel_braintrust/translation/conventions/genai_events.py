@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from otel_braintrust.translation.conventions.marks import varying
 from otel_braintrust.translation.conventions.rules import Convention, EventRule
 from otel_braintrust.translation.decoding import as_mapping, decode, decode_container
 from otel_braintrust.translation.reading import (
@@ -67,7 +68,7 @@ def _message(role: str) -> EventRule:
         _messages(reading, "input").append(message)
         return True
 
-    return read
+    return varying(read)
 
 
 # Attributes of a log record that say where it was written, or its place among others.
@@ -86,6 +87,7 @@ def _opened(body: Mapping[str, Any]) -> dict[str, Any]:
     return opened
 
 
+@varying
 def _choice(reading: Reading, event: SpanEvent) -> bool:
     body = _opened(_body(event))
     message = body.get("message", body.get("content"))
@@ -131,9 +133,10 @@ def _old_content(side: str, key: str) -> EventRule:
         values.append(decode(value))
         return True
 
-    return read
+    return varying(read)
 
 
+@varying
 def _details(reading: Reading, event: SpanEvent) -> bool:
     """Read the details event: its fields mean what the attributes of the same names mean."""
     from otel_braintrust.translation.conventions import DISPATCH
@@ -210,7 +213,7 @@ def _first_chunk(rank: int) -> EventRule:
             reading.first_token.append((rank, event.name, seconds, seconds))
         return False
 
-    return read
+    return varying(read)
 
 
 CONVENTION = Convention(

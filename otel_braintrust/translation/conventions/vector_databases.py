@@ -5,12 +5,14 @@ Source: opentelemetry-semantic-conventions-ai, `Events.DB_QUERY_RESULT`.
 
 from __future__ import annotations
 
+from otel_braintrust.translation.conventions.marks import varying
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import decode_container
 from otel_braintrust.translation.reading import DOMAIN_FORM, Candidate, Reading
 from otel_braintrust.translation.span import SpanEvent
 
 
+@varying
 def _result(reading: Reading, event: SpanEvent) -> bool:
     prefix = f"{event.name}."
     found = {
