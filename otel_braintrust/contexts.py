@@ -6,6 +6,7 @@ from typing import Final
 
 from opentelemetry.trace import TraceFlags
 
+TRACE_ID: Final = 0
 SPAN_ID: Final = 1
 IS_REMOTE: Final = 2
 TRACE_FLAGS: Final = 3

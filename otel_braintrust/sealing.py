@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
-
-from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.attachments import Attachment
@@ -17,6 +15,7 @@ from otel_braintrust.delivery.destinations import Destination, ParentError, pars
 from otel_braintrust.delivery.parcels import Parcel, encode_row, hang
 from otel_braintrust.delivery.troubles import Troubles
 from otel_braintrust.enclosing import Encloser, may_hold_files
+from otel_braintrust.portions import portions
 from otel_braintrust.settings import Settings
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
 from otel_braintrust.traces.beginnings import begun
@@ -91,7 +90,19 @@ class Sealer:
 
         Args:
             tickets: The spans.
+
+        Returns:
+            A parcel for each row, those of one trace together.
         """
+        parcels: list[Parcel] = []
+        for portion in portions(tickets):
+            # Making rows is all computation: without this the interpreter lets it run for 5 ms at a
+            # time, and an application's thread that ends a span meanwhile waits as long.
+            time.sleep(0)
+            parcels += self._sealed(portion)
+        return parcels
+
+    def _sealed(self, tickets: Sequence[Ticket]) -> list[Parcel]:
         parcels: list[Parcel] = []
         prepared: list[AssembledSpan] = []
         files: dict[Ticket, Mapping[str, Attachment]] = {}
@@ -146,7 +157,7 @@ class Sealer:
         if self.bundler is not None and not files:
             bundles = self.bundler.bundle(parcels, [entry.row or {} for entry in prepared])
         # Rows are searched together, and each for itself only where that finds something.
-        sound = {bundle for bundle in bundles if not self._is_odd(bundle.body or b"")}
+        sound = {bundle for bundle in bundles if not self._is_odd(bundle.rows)}
         encoded = []
         for parcel, entry in zip(parcels, prepared, strict=True):
             ticket: Ticket = parcel.ticket  # type: ignore[assignment]  # all of them have one
@@ -221,7 +232,7 @@ class Sealer:
 
     def _assembled(self, tickets: Sequence[Ticket]) -> Iterable[tuple[Ticket, AssembledSpan]]:
         try:
-            assembled = self.assembler.assemble(_Yielding(ticket.span for ticket in tickets))
+            assembled = self.assembler.assemble([ticket.span for ticket in tickets])
         except Exception as error:  # noqa: BLE001
             if len(tickets) == 1:
                 self._drop_unreadable(tickets[0], error)
@@ -271,20 +282,3 @@ class Sealer:
         origin = dict(origin) if isinstance(origin, Mapping) else {}
         origin.setdefault("environment", self._environment)
         row["context"] = {**context, "span_origin": origin}
-
-
-# About a millisecond of translating. To yield may take as long as to translate a span.
-SPANS_BETWEEN_YIELDS = 64
-
-
-class _Yielding(list[ReadableSpan]):
-    """Spans that let other threads run now and then.
-
-    Translating is all computation; without this the interpreter lets it run for 5 ms at a time,
-    and an application thread that ends a span meanwhile waits as long.
-    """
-
-    def __iter__(self) -> Iterator[ReadableSpan]:
-        for first in range(0, len(self), SPANS_BETWEEN_YIELDS):
-            time.sleep(0)
-            yield from self[first : first + SPANS_BETWEEN_YIELDS]

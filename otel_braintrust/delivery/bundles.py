@@ -1,4 +1,4 @@
-"""Rows encoded together, as the body of the request that will carry them."""
+"""Rows encoded together, as the body of the request that will carry them has them."""
 
 from __future__ import annotations
 
@@ -37,36 +37,44 @@ def remove_container(row: dict[str, Any], container: bytes) -> None:
 class Bundle:
     """Rows with their containers, encoded at once; single rows are cut out when asked for.
 
-    Beginning a text, growing it and copying it into a body costs several times as much as writing
-    it, so rows that go out together are written together.
+    Beginning a text and growing it costs more than writing a row, so rows that are made together
+    are written together, and go out so.
 
     Args:
         rows: The rows; each ends with the keys of a container that :func:`marked` gave.
+
+    Attributes:
+        rows: The rows as a JSON list.
+        size: How many they are.
 
     Raises:
         TypeError: A row holds what orjson does not write.
     """
 
-    __slots__ = ("_pieces", "body", "size", "size_bytes")
+    __slots__ = ("_pieces", "rows", "size")
 
     def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
-        body = orjson.dumps({"rows": rows, "api_version": 2})
-        # None once rows were cut out: they are sent in other company, or not at all.
-        self.body: bytes | None = body
+        self.rows = orjson.dumps(rows)
         self.size = len(rows)
-        self.size_bytes = len(body)
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes] | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in a request, the comma after the last row included."""
+        return len(self.rows) - 1
+
+    @property
+    def text(self) -> memoryview:
+        """The rows as the body of a request has them, with commas between them."""
+        return memoryview(self.rows)[1:-1]
 
     def row(self, number: int, container: bytes) -> bytes:
-        """One row without its container; two threads may ask at once.
+        """One row without its container.
 
         Args:
             number: Which, from 0.
             container: The container's keys as JSON members with a comma.
         """
-        body = self.body
-        if body is not None:
-            rows = body[len(BODY_START) : -len(BODY_END) - len(END_OF_ROW)]
-            self._pieces = rows.split(END_OF_ROW + b",")
-            self.body = None
+        if self._pieces is None:
+            self._pieces = self.rows[1 : -1 - len(END_OF_ROW)].split(END_OF_ROW + b",")
         return self._pieces[number][: -len(container)] + b"}"

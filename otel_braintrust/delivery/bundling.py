@@ -1,4 +1,4 @@
-"""Rows put into bundles, each of about the size of a request."""
+"""Rows put into bundles, of which several go into a request."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from otel_braintrust.delivery.destinations import Projects
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.parcels import Parcel, container_text
 
-# How much of a request is planned for, since sizes are guessed.
-FILL = 0.9
+# A larger text is slow to grow. Sizes are those that spans were thought to have.
+BUNDLE_BYTES = 1024 * 1024
 # Rows this large are encoded alone: it costs no more, and a text of megabytes is slow to grow.
 LARGE_ROW_BYTES = 256 * 1024
 
@@ -27,8 +27,6 @@ class Bundler:
     def __init__(self, projects: Projects, limits: Limits) -> None:
         self._projects = projects
         self._limits = limits
-        # How many bytes a row has for each byte that its span was thought to hold.
-        self._share = 1.0
 
     def bundle(self, parcels: Sequence[Parcel], rows: Sequence[dict[str, Any]]) -> list[Bundle]:
         """Encode rows; a parcel that has no bundle afterwards has no row yet, either.
@@ -43,13 +41,12 @@ class Bundler:
         sizes = [parcel.ticket.size_bytes if parcel.ticket else 0 for parcel in parcels]
         bundles = []
         for part in self._parts(sizes):
-            guessed_bytes, count = sum(sizes[part]), len(sizes[part])
-            if count < 2 or guessed_bytes * self._share > count * LARGE_ROW_BYTES:
+            count = len(sizes[part])
+            if count < 2 or sum(sizes[part]) > count * LARGE_ROW_BYTES:
                 continue
             bundle = self._bundle(parcels[part], rows[part], containers)
             if bundle is not None:
                 bundles.append(bundle)
-                self._share = bundle.size_bytes / max(1, guessed_bytes)
         return bundles
 
     def _bundle(
@@ -83,8 +80,7 @@ class Bundler:
         return containers
 
     def _parts(self, sizes: Sequence[int]) -> Iterator[slice]:
-        """Rows that will fit into one request, as far as can be told before they are encoded."""
-        most_bytes = FILL * self._limits.max_bytes / self._share
+        most_bytes = min(BUNDLE_BYTES, self._limits.max_bytes // 2)
         most_rows = self._limits.max_rows
         first, total_bytes = 0, 0
         if sum(sizes) > most_bytes or len(sizes) > most_rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -193,26 +193,26 @@ def container_text(container: Mapping[str, str]) -> bytes:
 
 def body_of(parcels: Iterable[Parcel]) -> bytes:
     """The body of a ``POST /logs3`` that carries these rows."""
-    carried = list(parcels)
-    bundle = _whole_bundle(carried)
-    body = bundle.body if bundle is not None else None
-    if body is not None:
-        return body
-    parts: list[bytes | memoryview] = [BODY_START]
-    separator = b"{"
-    for parcel in carried:
-        # A view, because rows may be large and are copied once like this.
-        parts += (separator, parcel.container, memoryview(parcel.row)[1:])
-        separator = b",{"
-    return b"".join([*parts, BODY_END])
+    rows: list[bytes | memoryview] = []
+    for bundle, members in _by_bundle(parcels):
+        if bundle is not None:
+            rows.append(bundle.text)
+        else:
+            rows += [b"{" + parcel.container + parcel.row[1:] for parcel in members]
+    if not rows:
+        return BODY_START + BODY_END
+    # Joined to the first and the last row, so that the rows between are copied once.
+    rows[0] = b"".join((BODY_START, rows[0]))
+    rows[-1] = b"".join((rows[-1], BODY_END))
+    return b",".join(rows)
 
 
-def _whole_bundle(parcels: Sequence[Parcel]) -> Bundle | None:
-    """What these rows were encoded in, if they are all of it."""
-    bundle = parcels[0].bundle if parcels else None
-    if bundle is None or len(parcels) != bundle.size:
-        return None
-    return bundle if [each.bundle for each in parcels].count(bundle) == bundle.size else None
+def _by_bundle(parcels: Iterable[Parcel]) -> Iterator[tuple[Bundle | None, list[Parcel]]]:
+    """Rows with what they were encoded in, if they are all of it."""
+    for bundle, group in groupby(parcels, attrgetter("bundle")):
+        members = list(group)
+        is_whole = bundle is not None and len(members) == bundle.size
+        yield bundle if is_whole else None, members
 
 
 def pack(parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int) -> Iterator[list[Parcel]]:
@@ -226,31 +226,33 @@ def pack(parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int) -> Iterato
         max_bytes: Most bytes in one request's body.
         max_rows: Most rows in one request.
     """
-    for bundle, group in groupby(parcels, attrgetter("bundle")):
-        members = list(group)
-        is_whole = bundle is not None and _whole_bundle(members) is bundle
-        if is_whole and bundle.size_bytes <= max_bytes and bundle.size <= max_rows:
-            yield members
-        else:
-            yield from _packed(members, max_bytes, max_rows)
-
-
-def _packed(parcels: Iterable[Parcel], max_bytes: int, max_rows: int) -> Iterator[list[Parcel]]:
     batch: list[Parcel] = []
     batch_bytes = ENVELOPE_BYTES
     changed: set[str] = set()
-    for parcel in parcels:
-        full = len(batch) >= max_rows or batch_bytes + parcel.size_bytes > max_bytes
-        if batch and (full or parcel.changes_row in changed):
+    for members, size_bytes in _pieces(parcels, max_bytes=max_bytes, max_rows=max_rows):
+        changes = {each.changes_row for each in members if each.changes_row is not None}
+        full = len(batch) + len(members) > max_rows or batch_bytes + size_bytes > max_bytes
+        if batch and (full or not changed.isdisjoint(changes)):
             yield batch
             batch, batch_bytes = [], ENVELOPE_BYTES
             changed.clear()
-        batch.append(parcel)
-        if parcel.changes_row is not None:
-            changed.add(parcel.changes_row)
-        batch_bytes += parcel.size_bytes
+        batch += members
+        changed |= changes
+        batch_bytes += size_bytes
     if batch:
         yield batch
+
+
+def _pieces(
+    parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int
+) -> Iterator[tuple[list[Parcel], int]]:
+    """Rows that stay together, and their bytes: whole bundles that fit, and single rows."""
+    for bundle, members in _by_bundle(parcels):
+        least_bytes = ENVELOPE_BYTES + (bundle.size_bytes if bundle is not None else 0)
+        if bundle is not None and least_bytes <= max_bytes and bundle.size <= max_rows:
+            yield members, bundle.size_bytes
+        else:
+            yield from (([parcel], parcel.size_bytes) for parcel in members)
 
 
 def halves(parcels: list[Parcel]) -> tuple[list[Parcel], list[Parcel]]:

@@ -1,0 +1,35 @@
+"""Spans that become rows together: few enough to stay in the processor's cache, traces unbroken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from otel_braintrust.accounts import Ticket
+from otel_braintrust.contexts import TRACE_ID
+
+# Measured: rows of a portion this large are made and encoded in about two thirds of the time that
+# rows of 512 take, whose spans, views and rows together do not fit. About a millisecond of work.
+SPANS = 64
+
+
+def portions(tickets: Sequence[Ticket]) -> Iterator[list[Ticket]]:
+    """Divide spans into portions, the spans of one trace together, in order.
+
+    What spans tell of each other (content lent, tags raised, calls counted once) stays in a trace.
+
+    Args:
+        tickets: The spans.
+    """
+    if len(tickets) <= SPANS:
+        yield list(tickets)
+        return
+    traces: dict[int, list[Ticket]] = {}
+    for ticket in tickets:
+        traces.setdefault(ticket.context[TRACE_ID], []).append(ticket)
+    portion: list[Ticket] = []
+    for trace in traces.values():
+        if portion and len(portion) + len(trace) > SPANS:
+            yield portion
+            portion = []
+        portion += trace
+    yield portion
