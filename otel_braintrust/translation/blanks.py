@@ -48,7 +48,8 @@ class Blanks:
         is_provisional: they may yet be found to be written more simply.
         has_events: there are events to be read besides.
         is_whole: nothing is left to be read, and one family tells the counts.
-        names: the metadata entries that are written.
+        named: the entries that attributes name.
+        written: all metadata entries that are written.
     """
 
     rest: Varying
@@ -62,7 +63,8 @@ class Blanks:
     is_provisional: bool = True
     has_events: bool = False
     is_whole: bool = field(init=False)
-    names: frozenset[str] = field(init=False)
+    named: frozenset[str] = field(init=False)
+    written: frozenset[str] = field(init=False)
     loose_of: Values = field(init=False)
     counts_of: Values = field(init=False)
 
@@ -73,7 +75,8 @@ class Blanks:
         is_read = bool(self.rest or self.steps or self.has_events)
         self.is_whole = not is_read and len(families) < 2
         kept = (key for _, key, is_kept in self.entries if is_kept)
-        self.names = frozenset((*self.loose, *(name for name, _, _ in self.entries), *kept))
+        self.named = frozenset(name for name, _, _ in self.entries)
+        self.written = self.named.union(self.loose, kept)
 
 
 class Draft:
@@ -132,7 +135,7 @@ class Draft:
         asked = self._reader("input") if has_asked else None
         answered = self._reader("output") if has_answered else None
         rest = tuple(pair for pair in self._varying if pair[1] not in self._written)
-        left = {each for route, _ in rest for each in (route.mark, route.family)}
+        left = {route.mark for route, _ in rest}
         if self._has_events:
             left.add(EVENTS)
         steps = [step for step in self._steps if is_needed(step, left)]

@@ -198,7 +198,7 @@ def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
     """The steps that put a span's varying attributes together; None if one may do anything."""
     routes = [dispatch.route(key) for key in span.attributes]
     spoken = {dispatch.owners.get(route.mark) for route in routes}
-    present = {each for route in routes for each in (route.mark, route.family)}
+    present = {route.mark for route in routes}
     if span.events:
         present.add(EVENTS)
     steps = []

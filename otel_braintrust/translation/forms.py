@@ -209,7 +209,7 @@ class Form:
                 row["output"] = answered
         common, named = self._common, dict[str, Any]()
         if reading.named:
-            common, named = self._settled.amended(reading, blanks.names)
+            common, named = self._settled.amended(reading, blanks.named)
         counted: dict[str, Any] = {}
         row["metrics"] = metrics.decide(
             reading, self._span_type, common.entries.get("provider"), counted
@@ -230,7 +230,7 @@ class Form:
         common: Common,
         further: tuple[dict[str, Any], ...],
     ) -> None:
-        if common is not self._common and not blanks.names.isdisjoint(common.entries):
+        if common is not self._common and not blanks.written.isdisjoint(common.entries):
             raise OddError
         row["metadata"] = entries = common.entries.copy()
         self._add_blanks(blanks, reading.span.attributes, entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 from otel_braintrust.translation.decoding import decode, starts_like_json
@@ -10,6 +12,7 @@ _NOTHING = object()
 MAX_DEPTH = 64
 # What a text begins with that may be JSON's.
 _MAY_BE_JSON = frozenset("{[ \t\r\n\v\f")
+_NUMBERS = frozenset({bool, int, float})
 
 
 class Said:
@@ -30,32 +33,31 @@ class Said:
     def add(self, value: Any, name: str = "", depth: int = 0) -> None:
         """Take note of everything in a value of the row."""
         if isinstance(value, dict):
-            if depth < MAX_DEPTH:
-                for key, inner in value.items():
-                    self._add_inner(inner, key, depth)
+            named: Iterable[tuple[Any, Any]] = value.items()
         elif isinstance(value, (list, tuple)):
-            if depth < MAX_DEPTH:
-                for inner in value:
-                    self._add_inner(inner, name, depth)
+            named = zip(repeat(name), value)
         else:
-            self._add_inner(value, name, depth)
-
-    def _add_inner(self, value: Any, name: str, depth: int) -> None:
-        kind = type(value)
-        if kind is str:
-            if value not in self.texts:
-                self.texts.add(value)
-                if value[:1] in _MAY_BE_JSON and starts_like_json(value):
-                    inner = decode(value)
-                    if type(inner) is not str:
-                        self.add(inner)
-        elif kind is dict or kind is list or isinstance(value, (dict, list, tuple)):
-            self.add(value, str(name), depth + 1)
-        elif value is not None:
-            name = str(name)
-            self.numbers.add((name, value))
-            if "tokens" in name:
-                self.counts.add(value)
+            named = ((name, value),)
+        if depth >= MAX_DEPTH:
+            return
+        # Payloads have thousands of leaves: none costs a call.
+        texts, numbers = self.texts, self.numbers
+        for key, inner in named:
+            kind = type(inner)
+            if kind is str:
+                if inner not in texts:
+                    texts.add(inner)
+                    if inner[:1] in _MAY_BE_JSON and starts_like_json(inner):
+                        opened = decode(inner)
+                        if type(opened) is not str:
+                            self.add(opened)
+            elif kind is dict or kind is list or isinstance(inner, (dict, list, tuple)):
+                self.add(inner, str(key), depth + 1)
+            elif inner is not None:
+                key = str(key)
+                numbers.add((key, inner))
+                if "tokens" in key:
+                    self.counts.add(inner)
 
 
 def unsaid(value: Any, said: Said) -> Any:
@@ -76,14 +78,22 @@ def _unsaid(value: Any, name: str, said: Said, depth: int) -> Any:
     if kind is str:
         if value in said.texts:
             return _NOTHING
-        if starts_like_json(value):
+        if value[:1] in _MAY_BE_JSON and starts_like_json(value):
             parsed = decode(value)
             if not isinstance(parsed, str):
                 return _unsaid(parsed, name, said, depth + 1)
         return value
     if kind is dict or isinstance(value, dict):
+        texts, numbers = said.texts, said.numbers
         kept = {}
         for key, inner in value.items():
+            kind = type(inner)
+            # Said most often, and found without a call for each leaf.
+            if kind is str:
+                if inner in texts:
+                    continue
+            elif inner is None or (kind in _NUMBERS and (key, inner) in numbers):
+                continue
             rest = _unsaid(inner, str(key), said, depth + 1)
             if rest is not _NOTHING:
                 kept[key] = rest

@@ -158,7 +158,7 @@ def _with_other_events(span: OtlpSpan, chosen: random.Random) -> OtlpSpan:
 def test_a_recorded_span_with_other_events_is_translated_as_if_it_were_the_first(
     producer: str,
 ) -> None:
-    chosen = random.Random(producer)  # noqa: S311 - the same in each run
+    chosen = random.Random(producer)  # the same in each run
     for case in (case for case in CASES if case.parts[-3] == producer):
         for span in _recorded(case):
             if not span.events or any(event.name == "exception" for event in span.events):

@@ -55,7 +55,7 @@ from otel_braintrust.translation.conventions.rules import (
     Rule,
     Step,
 )
-from otel_braintrust.translation.conventions.slots import Field, Slot
+from otel_braintrust.translation.conventions.slots import Slot
 
 CONVENTIONS: tuple[Convention, ...] = tuple(
     module.CONVENTION
@@ -115,11 +115,6 @@ class Route(NamedTuple):
     mark: str
     varies: bool = True
     slot: Slot | None = None
-
-    @property
-    def family(self) -> str:
-        """The flat family that the attribute is of; its mark if it is of none."""
-        return self.slot.family if isinstance(self.slot, Field) else self.mark
 
 
 # Keys of numbered families are endless; beyond so many the table begins anew.

@@ -28,7 +28,7 @@ def _member(family: str) -> rules.PrefixRule:
     return marks.varying(read)
 
 
-@marks.varying
+@marks.gathering(f"{_INPUTS}.", f"{_OUTPUTS}.")
 def _offer(reading: Reading) -> None:
     for family, side in ((_INPUTS, "input"), (_OUTPUTS, "output")):
         members, raw = reading.take(family)

@@ -39,7 +39,7 @@ def gathering(
     """Mark a step that puts together what varying rules read, and looks at nothing else but this.
 
     Args:
-        cue: families, keys and prefixes: without one of them the step does nothing.
+        cue: keys and prefixes: without one of them the step does nothing.
         slot: what becomes of it where no other attribute speaks of the same field.
         always: it also acts where the cue's values were written straight into their places, or
             where the cue itself does not vary.
@@ -88,7 +88,7 @@ def scopes_of(step: Marked) -> tuple[str, ...]:
 
 
 def cue_of(step: Marked) -> frozenset[str] | None:
-    """The families, keys and prefixes without which a step does nothing, if that can be said."""
+    """The keys and prefixes without which a step does nothing, if that can be said."""
     return getattr(step, "cue", None)
 
 
@@ -97,7 +97,7 @@ def is_needed(step: Marked, left: Collection[str]) -> bool:
 
     Args:
         step: the step, which puts varying attributes together.
-        left: the families, keys and prefixes of these.
+        left: the keys and prefixes of these.
     """
     cue = cue_of(step)
     if cue is None:

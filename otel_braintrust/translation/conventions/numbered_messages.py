@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_braintrust.translation.conventions.marks import varying
+from otel_braintrust.translation.conventions.marks import gathering
 from otel_braintrust.translation.conventions.rules import NO_TYPES, Step
 from otel_braintrust.translation.conventions.slots import Texts
 from otel_braintrust.translation.reading import Candidate, Reading
@@ -44,7 +44,7 @@ def messages(
             listed = _with_thoughts(listed)
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
-    return varying(step, Texts(family, side, "role", "content"))
+    return gathering(f"{family}.", slot=Texts(family, side, "role", "content"))(step)
 
 
 def _with_reasons(members: list[dict[str, Any]]) -> list[dict[str, Any]]:

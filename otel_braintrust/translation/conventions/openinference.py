@@ -171,10 +171,11 @@ def _build_messages(family: str, side: str) -> rules.Step:
             Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
         )
 
-    return marks.varying(step, Texts(family, side, "message.role", "message.content"))
+    slot = Texts(family, side, "message.role", "message.content")
+    return marks.gathering(f"{family}.", slot=slot)(step)
 
 
-@marks.varying
+@marks.gathering("llm.prompts.", "llm.choices.")
 def _build_prompts(reading: Reading) -> None:
     for family, side, role, name in (
         ("llm.prompts", "input", "user", "prompt.text"),
@@ -217,7 +218,10 @@ def _documents(reading: Reading, family: str) -> tuple[list[Any], dict[str, Any]
 
 
 @marks.gathering(
-    "retrieval.documents", "reranker.output_documents", "reranker.input_documents", "reranker.query"
+    "retrieval.documents.",
+    "reranker.output_documents.",
+    "reranker.input_documents.",
+    "reranker.query",
 )
 def _build_documents(reading: Reading) -> None:
     for family in ("retrieval.documents", "reranker.output_documents"):
@@ -235,7 +239,7 @@ def _build_documents(reading: Reading) -> None:
         reading.offer("input", Candidate(DOMAIN_FORM, "as_is", value, raw, _FUNCTION, order=-1))
 
 
-@marks.varying
+@marks.gathering("embedding.embeddings.")
 def _build_embeddings(reading: Reading) -> None:
     members, raw = reading.take("embedding.embeddings")
     raw_texts = {key: value for key, value in raw.items() if not key.endswith(".vector")}
@@ -267,7 +271,7 @@ def _build_evaluations(family: str, prefix: str) -> rules.Step:
             else:  # which of the attributes were this member's does not matter to a reader
                 reading.restore(raw)
 
-    return marks.varying(step)
+    return marks.gathering(f"{family}.")(step)
 
 
 @marks.varying
@@ -286,7 +290,7 @@ def _finish_reason(reading: Reading, _key: str, value: Any) -> bool:
     return False
 
 
-@marks.varying
+@marks.gathering("llm.cost.prompt", "llm.cost.completion")
 def _total_cost(reading: Reading) -> None:
     """Add prompt and completion cost where no total was given."""
     costs = {key: value for _, key, value in reading.costs}

@@ -31,7 +31,7 @@ def _messages(family: str, side: str) -> rules.Step:
         homes = frozenset({"llm", "task"})
         reading.offer(side, Candidate(FIRST_CHOICE, "messages", listed, raw, homes, order=3))
 
-    return marks.varying(step)
+    return marks.gathering(f"{family}.")(step)
 
 
 def _with_prefix(fields: Mapping[str, Any]) -> dict[str, Any]:
