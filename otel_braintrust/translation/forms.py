@@ -90,6 +90,8 @@ class Form:
         self._signs = signs_of(
             self._read(span, Blanks(varying, steps, has_events=self._has_events))
         )
+        # A form outlives the span that it was made of, whose texts and files it must not hold.
+        del settled.span
 
     @property
     def has_problems(self) -> bool:
