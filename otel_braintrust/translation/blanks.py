@@ -213,8 +213,10 @@ class Draft:
             place = place_of(route.rest or "")
             if slot.family == family and place is not None:
                 members.setdefault(place[0], {})[place[1]] = key
-        if any(fields.keys() != {texts.role, texts.text} for fields in members.values()):
+        plain, reason = {texts.role, texts.text}, texts.reason or ""
+        if any(fields.keys() - {reason} != plain for fields in members.values()):
             return None, []
-        pairs = [(fields[texts.role], fields[texts.text]) for _, fields in sorted(members.items())]
-        reader = simple_content.reader_of_texts(pairs, texts.side, self._reasons)
-        return reader, [key for pair in pairs for key in pair]
+        listed = [fields for _, fields in sorted(members.items())]
+        triples = [(each[texts.role], each[texts.text], each.get(reason)) for each in listed]
+        reader = simple_content.reader_of_texts(triples, texts.side, self._reasons)
+        return reader, [key for triple in triples for key in triple if key is not None]

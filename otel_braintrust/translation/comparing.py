@@ -27,7 +27,7 @@ def richness(messages: Any) -> tuple[int, int, int]:
 
 def same_said(ours: Any, theirs: Any) -> bool:
     """Tell whether two lists of messages or choices say the same, however they encode it."""
-    return bool(ours) and _said(ours) == _said(theirs)
+    return bool(ours) and (ours == theirs or _said(ours) == _said(theirs))
 
 
 def _said(messages: Any) -> list[Any]:

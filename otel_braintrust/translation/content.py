@@ -114,7 +114,8 @@ def _first_that_reads(
         others = ranked[position + 1 :]
         for other in _rivals(candidate, others, span_type) if others else ():
             theirs = read_as(reading, side, other, span_type)
-            if theirs is not UNSET and richness(theirs) > richness(value):
+            is_other = theirs is not UNSET and theirs != value
+            if is_other and richness(theirs) > richness(value):
                 candidate, value = other, theirs
         _note_cut(reading, candidate, value)
         return candidate, value

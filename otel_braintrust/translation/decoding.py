@@ -47,10 +47,27 @@ def parse(text: str) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
+        if not _may_be_refused(text):
+            raise
         try:
             return json.loads(text)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+
+
+# As deep as a text may go that has so few brackets, orjson follows.
+_FEW_BRACKETS = 500
+
+
+def _may_be_refused(text: str) -> bool:
+    """Tell whether a text may be JSON all the same when orjson says that it is none."""
+    return (
+        not text.isascii()
+        or "\\u" in text
+        or "NaN" in text
+        or "Infinity" in text
+        or text.count("[") + text.count("{") > _FEW_BRACKETS
+    )
 
 
 def starts_like_json(text: str) -> bool:

@@ -283,6 +283,8 @@ class Form:
 
 # What dialects' own fields may give that is another for each span.
 _OWN = frozenset({"expected", "extra", "metadata", "metrics"})
+# What JSON of an object, a list or a text begins with, or white space before these.
+_OPENINGS = frozenset({*'{["', *" \t\r\n\v\f"})
 _TRUNCATED = "braintrust.mapping.truncated"
 
 
@@ -319,6 +321,13 @@ def _count(reading: Reading, blanks: Blanks) -> None:
 def _add_remainders(remainders: dict[str, Any], row: dict[str, Any], common: Common) -> None:
     """As `metadata.add_remainders`, with what is common known to be said."""
     entries = row["metadata"]
+    remainders = {
+        key: raw
+        for key, raw in remainders.items()
+        if type(raw) is not str or raw[:1] in _OPENINGS or raw not in common.said.texts
+    }
+    if not remainders:
+        return
     said = Said(
         {name: value for name, value in row.items() if name != "metadata"},
         {k: value for k, value in entries.items() if common.entries.get(k) is not value},

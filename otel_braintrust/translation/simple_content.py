@@ -49,16 +49,20 @@ def reader_of(form: str, key: str, side: str, span_type: str, reasons: Sequence[
     return _text(key) if form == "text" else None
 
 
-def reader_of_texts(pairs: Sequence[tuple[str, str]], side: str, reasons: Sequence[Any]) -> Reader:
+def reader_of_texts(
+    members: Sequence[tuple[str, str, str | None]], side: str, reasons: Sequence[Any]
+) -> Reader:
     """The reader of messages of which each has a role and a text, in attributes of their own.
 
     Args:
-        pairs: the keys of role and text, in the order of the messages.
+        members: the keys of role, text and reason (if there is one), in the order of the messages.
         side: `input` or `output`.
         reasons: as for `reader_of`.
     """
-    roles_of = values_of([role for role, _ in pairs])
-    texts_of = values_of([text for _, text in pairs])
+    roles_of = values_of([role for role, _, _ in members])
+    texts_of = values_of([text for _, text, _ in members])
+    places = [place for place, (_, _, reason) in enumerate(members) if reason is not None]
+    reasons_of = values_of([reason for _, _, reason in members if reason is not None])
     listed = list(reasons)
 
     def read(attributes: Mapping[str, Any]) -> Any:
@@ -70,7 +74,13 @@ def reader_of_texts(pairs: Sequence[tuple[str, str]], side: str, reasons: Sequen
         messages = [
             {"role": role, "content": text} for role, text in zip(roles, texts, strict=True)
         ]
-        return messages if side == "input" else to_choices(messages, listed)
+        if side == "input":
+            return messages
+        for place, reason in zip(places, reasons_of(attributes), strict=True):
+            if type(reason) is not str or reason[:1] in _MAY_BE_MORE:
+                raise OddError
+            messages[place]["finish_reason"] = reason
+        return to_choices(messages, listed)
 
     return read
 
@@ -122,7 +132,8 @@ def _value(key: str, side: str, span_type: str) -> Reader:
             raise OddError
         value = decode_container(text)
         if value is text:
-            if text[:1] in _OPENINGS or span_type == "tool":  # cut short, or Python's own writing
+            # Cut short, or Python's own writing.
+            if text[:1] in _OPENINGS or (span_type == "tool" and text.lstrip()[:1] in _OPENINGS):
                 raise OddError
         elif unwrap(side, value, span_type) != value:
             raise OddError

@@ -44,7 +44,9 @@ def messages(
             listed = _with_thoughts(listed)
         reading.offer(side, Candidate(rank, "messages", listed, raw, homes, order))
 
-    return gathering(f"{family}.", slot=Texts(family, side, "role", "content"))(step)
+    reason = "finish_reason" if side == "output" else None
+    slot = Texts(family, side, "role", "content", reason)
+    return gathering(f"{family}.", slot=slot)(step)
 
 
 def _with_reasons(members: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ Source: openinference-semantic-conventions 0.1.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,16 +94,26 @@ def _tool_calls(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Gather `tool_calls.K.tool_call.*` (or one bare `tool_call.*`) from a member's fields."""
     found: dict[int, dict[str, Any]] = {}
     for name, value in fields.items():
-        prefix, mark, rest = name.partition("tool_call.")
-        if not mark or value is None:
+        place = _place_in_call(name)
+        if place is None or value is None:
             continue
-        digits = "".join(character for character in prefix if character.isdigit())
-        call = found.setdefault(int(digits) if digits else 0, {})
+        index, rest = place
+        call = found.setdefault(index, {})
         if rest.startswith("function."):
             call.setdefault("function", {})[rest.removeprefix("function.")] = value
         else:
             call[rest] = value
     return [found[index] for index in sorted(found)]
+
+
+@functools.lru_cache(maxsize=8_192)
+def _place_in_call(name: str) -> tuple[int, str] | None:
+    """The number of a tool call, and which of its fields an attribute is; None if it is none."""
+    prefix, mark, rest = name.partition("tool_call.")
+    if not mark:
+        return None
+    digits = "".join(character for character in prefix if character.isdigit())
+    return int(digits) if digits else 0, rest
 
 
 def _split_numbered(fields: Mapping[str, Any], prefix: str) -> list[tuple[int, dict[str, Any]]]:
@@ -122,37 +133,32 @@ def message(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Put one `llm.input_messages.N.message.*` together."""
     if fields.keys() == _ONLY_TEXT:
         return {"role": fields["message.role"], "content": fields["message.content"]}
-    own = {
-        name.removeprefix("message."): value
-        for name, value in fields.items()
-        if name.startswith("message.") and value is not None
-    }
-    built: dict[str, Any] = {"role": own.get("role")}
-    content = own.get("content")
-    listed = [_content_part(part) for _, part in _split_numbered(own, "contents.")]
+    own: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    calls: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is None or not name.startswith("message."):
+            continue
+        bare = name.removeprefix("message.")
+        head = bare.partition(".")[0]
+        held = {"contents": parts, "tool_calls": calls}.get(head, own) if head != bare else own
+        held[bare] = value
+    built: dict[str, Any] = {"role": own.pop("role", None)}
+    content = own.pop("content", None)
+    listed = [_content_part(part) for _, part in _split_numbered(parts, "contents.")]
     if not listed:
         built["content"] = content
     elif isinstance(content, str) and content and not _says(listed, content):
         built["content"] = [*listed, {"type": "text", "text": content}]
     else:
         built["content"] = listed
-    calls = _tool_calls(
-        {name: value for name, value in own.items() if name.startswith("tool_calls.")}
-    )
-    if calls:
-        built["tool_calls"] = calls
-    elif own.get("function_call_name"):
-        built["function_call"] = {
-            "name": own["function_call_name"],
-            "arguments": own.get("function_call_arguments_json"),
-        }
-    read = ("role", "content", "function_call_name", "function_call_arguments_json")
-    others = {
-        name: value
-        for name, value in own.items()
-        if name not in read and not name.startswith(("contents.", "tool_calls."))
-    }
-    return built | others
+    name = own.pop("function_call_name", None)
+    arguments = own.pop("function_call_arguments_json", None)
+    if made := _tool_calls(calls):
+        built["tool_calls"] = made
+    elif name:
+        built["function_call"] = {"name": name, "arguments": arguments}
+    return built | own
 
 
 def _says(parts: list[Any], text: str) -> bool:

@@ -54,12 +54,14 @@ class Texts:
         side: where its messages go, `input` or `output`.
         role: the field that holds a member's role.
         text: the field that holds its text.
+        reason: the field that holds why the model stopped; not every member has it.
     """
 
     family: str
     side: str
     role: str
     text: str
+    reason: str | None = None
 
 
 Slot = Count | Entry | Content | System | Field | Texts
