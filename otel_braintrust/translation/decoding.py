@@ -92,6 +92,10 @@ def native(value: Any) -> Any:
     return value
 
 
+# Of what JSON's texts hold, all that is no text.
+_PARSED = frozenset({dict, list, int, float, bool, type(None)})
+
+
 def decode(value: Any) -> Any:
     """Read a value of a key that is known to hold JSON, or of any key if it opens like a container.
 
@@ -118,6 +122,8 @@ def decode(value: Any) -> Any:
             except ValueError:
                 return parsed
         return parsed
+    if type(value) in _PARSED:
+        return value
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, bytes) and (text := _text_of(value)) is not None:
@@ -133,6 +139,8 @@ def decode_container(value: Any) -> Any:
                 return parse(value)
             except ValueError:
                 return value
+        return value
+    if type(value) in _PARSED:
         return value
     if isinstance(value, tuple):
         return list(value)

@@ -330,7 +330,7 @@ def _add_remainders(remainders: dict[str, Any], row: dict[str, Any], common: Com
         return
     said = Said(
         {name: value for name, value in row.items() if name != "metadata"},
-        {k: value for k, value in entries.items() if common.entries.get(k) is not value},
+        {name: entries[name] for name in entries.keys() - common.entries.keys()},
         base=common.said,
     )
     for key, raw in remainders.items():

@@ -143,11 +143,12 @@ def resolve(
     family = _choose(records)
     if family is None:
         return None
-    if len(records.families) == 1:
-        counts = simple(records.families[family], excludes_cache=excludes_cache)
-        if counts is not None:
-            return Usage(counts, family)
-    counts = dict(records.families[family])
+    record = records.families[family]
+    if all(other.items() <= record.items() for other in records.families.values()):
+        simple_counts = simple(record, excludes_cache=excludes_cache)
+        if simple_counts is not None:
+            return Usage(simple_counts, family)
+    counts = dict(record)
     filled: dict[str, str] = {}
     added = _mend_by_others(counts, records, family) if len(records.families) > 1 else None
     for other in _families_of(records) if len(records.families) > 1 else ():
@@ -215,7 +216,8 @@ def _mend_by_others(counts: dict[str, int], records: UsageRecords, family: str) 
     for other, theirs in records.families.items():
         if other == family or PROMPT not in theirs or PROMPT not in counts:
             continue
-        if counts.get(COMPLETION) == theirs.get(TOTAL) and counts[PROMPT] == theirs[PROMPT] > 0:
+        is_total = COMPLETION in counts and counts[COMPLETION] == theirs.get(TOTAL)
+        if is_total and counts[PROMPT] == theirs[PROMPT] > 0:
             counts[COMPLETION] = theirs.get(COMPLETION) or counts[COMPLETION]
         cache = theirs.get(CACHED, 0) + _written(theirs)
         same_answer = counts.get(COMPLETION) == theirs.get(COMPLETION)

@@ -237,6 +237,38 @@ def test_spans_with_events_are_filled_in_however_many_messages_their_events_tell
     assert recurring.filled >= 6
 
 
+def test_a_users_attribute_does_not_stand_for_a_parameter_that_a_payload_names() -> None:
+    def call(request: dict[str, Any]) -> OtlpSpan:
+        attributes = {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "gpt-4o",
+            "temperature": "warm",
+            "input.value": json.dumps({"messages": [{"role": "user", "content": "?"}], **request}),
+        }
+        return OtlpSpan("1" * 32, "2" * 16, "call", start_ns=5, attributes=attributes)
+
+    recurring = Recurring()
+    for _ in range(5):
+        _assert_as_the_first_time(recurring, call({}))
+    row, _ = recurring.make(call({"temperature": 0.5}))
+
+    assert row is not None
+    assert row["metadata"]["temperature"] == 0.5
+    assert row["metadata"]["attributes"] == {"temperature": "warm"}
+
+
+def test_payloads_of_one_form_may_name_other_models() -> None:
+    def call(model: str) -> OtlpSpan:
+        answer = {"model": model, "choices": [{"message": {"role": "assistant", "content": "!"}}]}
+        attributes = {"openinference.span.kind": "LLM", "output.value": json.dumps(answer)}
+        return OtlpSpan("1" * 32, "2" * 16, "call", start_ns=5, attributes=attributes)
+
+    recurring = Recurring()
+    for model in ["gpt-4o"] * 4 + ["claude-sonnet-4-5", "gemini-2.5-pro", "gpt-4o", "unheard-of"]:
+        _assert_as_the_first_time(recurring, call(model))
+    assert recurring.filled >= 5
+
+
 def test_spans_that_never_come_again_are_not_looked_up_for_long() -> None:
     recurring = Recurring()
     for number in range(2000):
