@@ -82,6 +82,16 @@ class Ledger:
                 ticket.sequence = self._ended
                 self._pending_bytes += ticket.size_bytes
 
+    def note_filtered(self, count: int) -> None:
+        """Enter spans that ended and are filtered, without tickets.
+
+        Args:
+            count: How many.
+        """
+        with self._lock:
+            self._ended += count
+            self._settled["filtered"] += count
+
     @property
     def pending_bytes(self) -> int:
         """About how much memory the spans hold that are not settled."""

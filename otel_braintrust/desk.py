@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_braintrust.accounts import Ticket
@@ -16,6 +15,9 @@ from otel_braintrust.local_roots import LocalRoots
 from otel_braintrust.passage import Passage
 from otel_braintrust.sizes import attribute_values, span_bytes
 from otel_braintrust.undelivered import Undelivered
+from otel_braintrust.verdicts import Verdict
+
+KEEP, DROP = Verdict.KEEP, Verdict.DROP
 
 
 class _Page:
@@ -24,19 +26,23 @@ class _Page:
     Attributes:
         started: The ids of spans that started, and are not in the books yet.
         ended: Spans that ended, and are not in the books yet.
+        filtered: The ids of spans that ended and do not go, and are not in the books yet.
         go: Spans to be handed on.
         room_bytes: How much memory there is room for.
-        free_scopes: See :attr:`otel_braintrust.passage.Passage.free_scopes`.
+        has_kin: Whether the tree follows any span.
+        certain: See :attr:`otel_braintrust.passage.Passage.certain`.
     """
 
-    __slots__ = ("ended", "free_scopes", "go", "room_bytes", "started")
+    __slots__ = ("certain", "ended", "filtered", "go", "has_kin", "room_bytes", "started")
 
-    def __init__(self, room_bytes: int, free_scopes: AbstractSet[str]) -> None:
+    def __init__(self, room_bytes: int, certain: Mapping[str, Verdict], *, has_kin: bool) -> None:
         self.started: list[int] = []
         self.ended: list[Ticket] = []
+        self.filtered: list[int] = []
         self.go: list[Ticket] = []
         self.room_bytes = room_bytes
-        self.free_scopes = free_scopes
+        self.has_kin = has_kin
+        self.certain = certain
 
 
 class Desk:
@@ -68,6 +74,8 @@ class Desk:
         self._undelivered = undelivered
         self._batches = batches
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
+        # Where nothing is sent, each span is counted as lost.
+        self._certain = {} if self._courier is None else self.passage.certain
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -78,7 +86,9 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
-        page = _Page(self._max_bytes - self._book.pending_bytes, self._free_scopes)
+        room_bytes = self._max_bytes - self._book.pending_bytes
+        page = _Page(room_bytes, self._certain, has_kin=len(self.passage.tree) > 0)
+        self.passage.look_at_clock()
         try:
             for event in events:
                 try:
@@ -87,7 +97,7 @@ class Desk:
                     else:
                         self._enter_end(page, event)
                 except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
-                    page.free_scopes = frozenset()  # who knows what it left behind
+                    page.certain = {}  # who knows what it left behind
                     self.tell_internal(error)
         finally:
             self._post(page)
@@ -101,6 +111,10 @@ class Desk:
         if page.ended:
             self._book.open_all(page.ended)
             page.ended = []
+        if page.filtered:
+            self._book.note_filtered(len(page.filtered))
+            self._undelivered.note_filtered(page.filtered)
+            page.filtered = []
 
     def _enter_start(self, page: _Page, event: Start) -> None:
         span, stamp, answer = event
@@ -111,11 +125,14 @@ class Desk:
             return
         page.started.append(span_id)
         scope = span.instrumentation_scope
-        if scope is not None and scope.name in page.free_scopes:
+        early = None if scope is None else page.certain.get(scope.name)
+        if (early is KEEP and not page.has_kin) or not context[TRACE_FLAGS] & SAMPLED:
             return
-        if context[TRACE_FLAGS] & SAMPLED:
+        page.has_kin = True
+        if early is None or stamp is not None:
             self.passage.start(span, stamp, answer)
-            page.free_scopes = self._free_scopes
+        else:
+            page.go += self.passage.tree.follow(span, context, parent, early)[1]
 
     def _enter_end(self, page: _Page, span: Any) -> None:
         if self._is_known(span):
@@ -133,22 +150,23 @@ class Desk:
             self._undelivered.note_end(span_id, is_lost=True)
             return
         scope = span.instrumentation_scope
-        is_free = scope is not None and scope.name in page.free_scopes
+        verdict = None if scope is None else page.certain.get(scope.name)
+        if verdict is not None and page.has_kin:
+            verdict = self.passage.tree.settle(span, span_id, parent, verdict)
+            if verdict is DROP:
+                page.filtered.append(span_id)
+                return
         ticket = Ticket(tagged, context, span_bytes(span, values))
         page.ended.append(ticket)
         page.room_bytes -= ticket.size_bytes
-        if is_free and page.room_bytes >= 0 and (parent is None or parent[TRACE_FLAGS] & SAMPLED):
+        is_whole = parent is None or parent[TRACE_FLAGS] & SAMPLED
+        if verdict is KEEP and is_whole and page.room_bytes >= 0:
             ticket.is_local_root = parent is None or parent[IS_REMOTE]
             page.go.append(ticket)
         else:
             self._post(page)
+            page.has_kin = True
             self._judge(page, span, ticket)
-            page.free_scopes = self._free_scopes
-
-    @property
-    def _free_scopes(self) -> AbstractSet[str]:
-        # Where nothing is sent, each span is counted as lost.
-        return frozenset() if self._courier is None else self.passage.free_scopes
 
     def _judge(self, page: _Page, span: Any, ticket: Ticket) -> None:
         """Do with a span that ended, and is in the books, what depends on others."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from otel_braintrust.accounts import Ledger, Ticket
@@ -16,6 +15,7 @@ from otel_braintrust.surroundings import Surroundings
 from otel_braintrust.traces.kin import Hold
 from otel_braintrust.traces.reparenting import Reparenting
 from otel_braintrust.traces.sampling import TailSampling
+from otel_braintrust.verdicts import Verdict
 
 # What waits because the attributes of a span above it decide on that, waits as long as this ...
 HOLD_S = 5.0
@@ -32,6 +32,10 @@ class Passage:
         troubles: Where trouble is told.
         hand_on: Takes the tickets of spans that go, also from a thread of its own.
         inherits: See :class:`otel_braintrust.traces.reparenting.Reparenting`.
+
+    Attributes:
+        tree: Spans of which something is certain may be shown to it alone.
+        certain: What is certain of every span of a scope, as far as nothing else is asked of them.
     """
 
     def __init__(
@@ -57,8 +61,8 @@ class Passage:
         )
         asks_for_all = settings.live or settings.route is not None
         asks_for_all = asks_for_all or settings.tail_ratio is not None
-        self._kept_scopes = frozenset() if asks_for_all else selection.kept_scopes
-        self._tree = Reparenting(
+        self.certain: Mapping[str, Verdict] = {} if asks_for_all else selection.certain
+        self.tree = Reparenting(
             selection,
             self._filter,
             inherits=inherits,
@@ -76,13 +80,14 @@ class Passage:
             )
         self._alarm = Alarm(self._next_at, self._ring)
 
-    @property
-    def free_scopes(self) -> AbstractSet[str]:
-        """Scopes of which a span goes as it is: it need not be shown to this until another was.
-
-        One that ends is shown to this all the same if its parent was not sampled.
-        """
-        return frozenset() if len(self._tree) else self._kept_scopes
+    def look_at_clock(self) -> None:
+        """Do what it is time for; called when spans come, and once for many."""
+        try:
+            ready = self.tree.look_at_clock()
+            if ready:
+                self._let_go(ready)
+        except Exception as error:  # noqa: BLE001  (what waits must not stop what comes)
+            self._tell_internal(error)
 
     def start(self, span: Any, stamp: Mapping[str, Any] | None, answer: str | bool | None) -> None:
         """Follow a span that started, and judge what is certain of it.
@@ -94,7 +99,7 @@ class Passage:
         """
         if self._has_route and answer is None:
             answer = self._route_above(span)
-        kin, ready = self._tree.on_start(span, goes_here=answer is not False, stamp=stamp)
+        kin, ready = self.tree.on_start(span, goes_here=answer is not False, stamp=stamp)
         if kin is not None and isinstance(answer, str):
             kin.route = answer
         if self._sampling is not None:
@@ -110,11 +115,11 @@ class Passage:
             The tickets that go now; this one, others that waited for it, or none.
         """
         if self._has_route:
-            kin = self._tree.kin_of(span.context)
+            kin = self.tree.kin_of(span.context)
             ticket.route = kin.route if kin is not None else None
         ready: Sequence[Ticket]
         if self._sampling is None:
-            ready = self._tree.on_end(span, ticket)
+            ready = self.tree.on_end(span, ticket)
         else:
             ready = self._sampled(self._sampling, span, ticket)
         if self._tells_parents and ticket.is_local_root:
@@ -131,12 +136,12 @@ class Passage:
         """
         if self._sampling is not None and not self._sampling.decision(span.context.trace_id):
             return None
-        kin = self._tree.kin_of(span.context)
+        kin = self.tree.kin_of(span.context)
         return kin.hold if kin is not None else None
 
     def release(self) -> None:
         """Let everything go that waits, by what is known now."""
-        ready: list[Ticket] = self._tree.release()
+        ready: list[Ticket] = self.tree.release()
         if self._sampling is not None:
             ready = [*self._sampling.take(ready), *self._sampling.release()]
         self._hand_on(ready)
@@ -154,7 +159,7 @@ class Passage:
     def keep_span(self, span_id: int) -> None:
         """As :meth:`keep_trace`, where only the span is known."""
         if self._sampling is not None:
-            trace_id = self._tree.trace_of(span_id) or self._sampling.trace_of(span_id)
+            trace_id = self.tree.trace_of(span_id) or self._sampling.trace_of(span_id)
             if trace_id is not None:
                 self.keep_trace(trace_id)
 
@@ -164,49 +169,44 @@ class Passage:
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child."""
-        self._tree.reset_after_fork()
+        self.tree.reset_after_fork()
         if self._sampling is not None:
             self._sampling.reset_after_fork()
         self._alarm.reset_after_fork()
 
     def __len__(self) -> int:
-        return len(self._tree) + (len(self._sampling) if self._sampling is not None else 0)
+        return len(self.tree) + (len(self._sampling) if self._sampling is not None else 0)
 
     def _let_go(self, ready: Sequence[Ticket]) -> None:
         self._hand_on(ready if self._sampling is None else self._sampling.take(ready))
 
     def _sampled(self, sampling: TailSampling, span: Any, ticket: Ticket) -> list[Ticket]:
-        has_begun_here = self._tree.is_open(span.context)
-        ready: list[Ticket] = sampling.take(self._tree.on_end(span, ticket))
+        has_begun_here = self.tree.is_open(span.context)
+        ready: list[Ticket] = sampling.take(self.tree.on_end(span, ticket))
         return [*ready, *sampling.end(span.context.trace_id)] if has_begun_here else ready
 
     def _route_above(self, span: Any) -> str | bool | None:
         """What the application's function said of the span above."""
-        above = self._tree.kin_of(span.parent) if span.parent is not None else None
+        above = self.tree.kin_of(span.parent) if span.parent is not None else None
         if above is None:
             return None
         return above.route if above.goes_here else False
 
     def _next_at(self) -> float | None:
-        dues = [self._tree.next_release_at]
+        dues = [self.tree.next_release_at]
         if self._sampling is not None:
             dues.append(self._sampling.next_release_at)
         return min((due for due in dues if due is not None), default=None)
 
     def _ring(self) -> None:
         try:
-            ready: list[Ticket] = self._tree.release(everything=False)
+            ready: list[Ticket] = self.tree.release(everything=False)
             if self._sampling is not None:
                 ready = self._sampling.take(ready)
                 ready += self._sampling.release(everything=False)
             self._hand_on(ready)
         except Exception as error:  # noqa: BLE001  (the alarm must go on ringing)
-            self._troubles.tell(
-                "internal",
-                logging.ERROR,
-                "spans that waited could not be sent: %s; please report it",
-                type(error).__name__,
-            )
+            self._tell_internal(error)
 
     def _filter(self, tickets: list[Ticket]) -> None:
         self._ledger.settle(tickets, "filtered")
@@ -225,6 +225,14 @@ class Passage:
             "tracing library may share this context (told once)",
             format(span.context.span_id, "016x"),
             "remote" if parent.is_remote else "local",
+        )
+
+    def _tell_internal(self, error: Exception) -> None:
+        self._troubles.tell(
+            "internal",
+            logging.ERROR,
+            "spans that waited could not be sent: %s; please report it",
+            type(error).__name__,
         )
 
     def _tell_filter(self, error: BaseException) -> None:

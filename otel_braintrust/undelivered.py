@@ -52,6 +52,12 @@ class Undelivered:
         """Note that a span's row is there, or never will be."""
         self._note_ends([span_id], is_lost=is_lost)
 
+    def note_filtered(self, span_ids: Sequence[int]) -> None:
+        """Note spans that will never have a row."""
+        self._note_ends(span_ids, is_lost=True)
+        if self.on_change is not None:
+            self.on_change()
+
     def _note_ends(self, span_ids: Sequence[int], *, is_lost: bool) -> None:
         forget = self._waiting.pop
         for span_id in span_ids:

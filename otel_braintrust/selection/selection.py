@@ -40,7 +40,7 @@ class Selection:
         on_failure: Called with what the function raised.
 
     Attributes:
-        kept_scopes: Scopes of which every span is sure to go, those that were asked for lately.
+        certain: What is certain of every span of a scope, by the scopes that were asked for lately.
 
     Raises:
         ValueError: There is no such mode.
@@ -64,7 +64,7 @@ class Selection:
         self._on_failure = on_failure
         self._by_mode = _BY_MODE[mode]
         self._early_by_scope: dict[str, Verdict | None] = {}
-        self.kept_scopes: set[str] = set()
+        self.certain: dict[str, Verdict] = {}
 
     def early(self, span: Any) -> Verdict:
         """What is certain of a span that has not ended, whatever is still written on it.
@@ -86,6 +86,8 @@ class Selection:
         verdict = self._of_scope(span)
         if verdict is KEEP or verdict is DROP:
             return verdict
+        if verdict is IF_BENEATH:
+            return KEEP if calls_model(attribute_values(span)) else IF_BENEATH
         if self._span_filter is not None:
             answer = ask(self._opinion_of, span, self._on_failure, otherwise=True)
             if answer is not None:
@@ -107,10 +109,10 @@ class Selection:
         except KeyError:
             if len(self._early_by_scope) >= MAX_SCOPES:
                 self._early_by_scope.clear()
-                self.kept_scopes.clear()
+                self.certain.clear()
             verdict = self._early_by_scope[name] = self._judge_scope(name or "")
-            if verdict is KEEP:
-                self.kept_scopes.add(name)
+            if verdict is not None and verdict is not OPEN:
+                self.certain[name] = verdict
             return verdict
 
     def _judge_scope(self, scope: str) -> Verdict | None:

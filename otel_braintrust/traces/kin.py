@@ -10,14 +10,8 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
+from otel_braintrust.contexts import SPAN_ID
 from otel_braintrust.verdicts import Verdict
-
-Key = tuple[int, int]
-
-
-def key_of(context: SpanContext) -> Key:
-    """Trace id and span id."""
-    return context[:2]  # a context is a tuple, and each of its properties is a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,8 @@ class Kin:
 
     Args:
         span: The running span.
+        context: Its own context.
+        parent: Its parent's.
         early: What is certain of it at its start.
         above: Its parent, if that is of this process and known.
         started_at: On the clock.
@@ -61,12 +57,19 @@ class Kin:
     stamp: Mapping[str, Any] | None = None  # attributes that the processor wrote on it
     route: str | None = None  # where the user's function sends it
 
-    def __init__(self, span: Any, early: Verdict, above: Kin | None, started_at: float) -> None:
-        context: SpanContext = span.context
+    def __init__(
+        self,
+        span: Any,
+        context: SpanContext,
+        parent: SpanContext | None,
+        early: Verdict,
+        above: Kin | None,
+        started_at: float,
+    ) -> None:
         self.span = span
         self.context = context
-        self.key = key_of(context)
-        self.parent: SpanContext | None = span.parent
+        self.span_id = context[SPAN_ID]
+        self.parent = parent
         self.early = early
         self.above = above
         self.started_at = started_at

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from opentelemetry.trace import SpanContext
 
-from otel_braintrust.traces.kin import Key, Kin, as_made, key_of, with_parent
+from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS, TRACE_ID
+from otel_braintrust.traces.kin import Kin, as_made, with_parent
 from otel_braintrust.traces.waiting import Waiting
 from otel_braintrust.verdicts import Verdict
 
@@ -41,6 +42,8 @@ class Judge(Protocol):
 
 class Reparenting:
     """Follows the spans of this process from start to end; thread-safe, bounded in count and time.
+
+    Time passes for it with :meth:`look_at_clock`, which whoever shows it many spans calls once.
 
     Args:
         judge: Says which spans go.
@@ -89,8 +92,9 @@ class Reparenting:
     def _begin(self) -> None:
         # Re-entrant: a finalizer may end a span while its thread is in here.
         self._lock = threading.RLock()
-        self._open: OrderedDict[Key, Kin] = OrderedDict()
-        self._dropped: OrderedDict[Key, Kin] = OrderedDict()
+        self._now = self._clock()
+        self._open: OrderedDict[int, Kin] = OrderedDict()
+        self._dropped: OrderedDict[int, Kin] = OrderedDict()
         self._held.clear()
 
     def reset_after_fork(self) -> None:
@@ -104,11 +108,11 @@ class Reparenting:
             kin.is_dropped = not kin.is_kept
             kin.span = kin.ticket = kin.waiters = None
         self._begin()
-        self._dropped.update((kin.key, kin) for kin in above)
+        self._dropped.update((kin.span_id, kin) for kin in above)
 
     def is_open(self, context: SpanContext) -> bool:
         """Tell whether a span is followed that started in this process and has not ended."""
-        return key_of(context) in self._open
+        return context[SPAN_ID] in self._open
 
     def __len__(self) -> int:
         return len(self._open) + len(self._dropped) + len(self._held)
@@ -121,13 +125,13 @@ class Reparenting:
 
     def kin_of(self, context: Any) -> Kin | None:
         """What is known of a span that is open, or was dropped; None: nothing."""
-        key = key_of(context)
-        return self._open.get(key) or self._dropped.get(key)
+        span_id = context[SPAN_ID]
+        return self._open.get(span_id) or self._dropped.get(span_id)
 
     def trace_of(self, span_id: int) -> int | None:
         """The trace of a span that is open; None: it is none of those."""
-        with self._lock:
-            return next((key[0] for key in self._open if key[1] == span_id), None)
+        kin = self._open.get(span_id)
+        return None if kin is None else kin.context[TRACE_ID]
 
     def on_start(
         self, span: Any, *, goes_here: bool = True, stamp: Mapping[str, Any] | None = None
@@ -144,25 +148,92 @@ class Reparenting:
         """
         made = span if stamp is None else as_made(span, stamp)
         early = self._judge.early(made) if goes_here else DROP
-        above = self._above(span)
+        return self.follow(span, span.context, span.parent, early, goes_here, stamp)
+
+    def follow(
+        self,
+        span: Any,
+        context: SpanContext,
+        parent: SpanContext | None,
+        early: Verdict,
+        goes_here: bool = True,
+        stamp: Mapping[str, Any] | None = None,
+    ) -> tuple[Kin | None, Sequence[Any]]:
+        """As :meth:`on_start`, for a span of which is known what is certain of it.
+
+        Args:
+            span: The running span.
+            context: Its own context.
+            parent: Its parent's.
+            early: What is certain of it.
+            goes_here: See :meth:`on_start`.
+            stamp: See :meth:`on_start`.
+        """
+        above = self._above(parent)
+        ready: list[Any] = []
+        dropped: list[Any] = []
         if early is KEEP and not self._follows_all and (above is None or above.is_kept):
-            return None, ()
-        kin = Kin(span, early, above, self._clock())
+            return None, ready
+        kin = Kin(span, context, parent, early, above, self._now)
         kin.goes_here = goes_here
         kin.stamp = stamp
-        ready: list[Any] = []
         with self._lock:
-            self._open[kin.key] = kin
+            self._open[kin.span_id] = kin
             if early is KEEP:
-                if above is not None and not above.is_kept:
-                    self._mark_above(kin, ready)
+                self._mark(above, ready)
                 kin.is_kept = True
             elif above is not None and not above.is_decided:
                 above.undecided += 1
                 kin.is_counted = True
-            if len(self._open) > self._max_open or self._oldest_is_too_old(kin.started_at):
-                self._forget_oldest(kin.started_at, ready)
+            while len(self._open) > self._max_open:
+                self._forget_oldest(ready, dropped)
+        if dropped:
+            self._filtered(dropped)
         return kin, ready
+
+    def settle(
+        self, span: Any, span_id: int, parent: SpanContext | None, early: Verdict
+    ) -> Verdict:
+        """Judge a span that ended, if what becomes of it is certain and moves no other.
+
+        Args:
+            span: The ended span.
+            span_id: Its id.
+            parent: Its parent's context.
+            early: What is certain of all spans of its scope.
+
+        Returns:
+            KEEP: it goes, and stays where it is; DROP: it does not go; OPEN: :meth:`on_end` knows.
+        """
+        kin = self._open.get(span_id)
+        if kin is None:
+            is_certain = early is KEEP and _is_in_place(parent, self._above(parent))
+            return KEEP if is_certain else OPEN
+        if kin.is_kept:
+            return self._settle_kept(kin, parent)
+        return self._settle_dropped(span, kin)
+
+    def look_at_clock(self) -> list[Any]:
+        """Do what it is time for: forget what is too old, let go what has waited long enough.
+
+        Returns:
+            The tickets that may go now.
+        """
+        self._now = self._clock()
+        ready: list[Any] = []
+        if not self._open and not self._dropped:
+            return ready
+        dropped: list[Any] = []
+        oldest = self._now - self._max_age_s
+        with self._lock:
+            while self._open and _first(self._open).started_at < oldest:
+                self._forget_oldest(ready, dropped)
+            while self._dropped and _first(self._dropped).started_at < oldest:
+                self._dropped.popitem(last=False)
+            self._let_go(self._now, ready, dropped)
+        if dropped:
+            self._filtered(dropped)
+        return ready
 
     def on_end(self, span: Any, ticket: Ticket) -> Sequence[Any]:
         """Judge a span that ended.
@@ -170,46 +241,37 @@ class Reparenting:
         Returns:
             The tickets that may go now, in the order in which they ended.
         """
-        kin = self._open.get(key_of(span.context)) if self._open else None
+        context, parent = span.context, span.parent
+        span_id = context[SPAN_ID]
+        kin = self._open.get(span_id)
         if kin is not None and (kin.early is KEEP or kin.early is DROP):
             verdict = kin.early
         else:
             made = span if kin is None or kin.stamp is None else as_made(span, kin.stamp)
             verdict = self._judge.final(made)
-        if kin is None and verdict is KEEP and self._hangs_on_its_parent(span, ticket):
+        if kin is None and verdict is KEEP and self._stays(ticket, parent):
             return (ticket,)
-        key = key_of(span.context)
         ready: list[Any] = []
         dropped: list[Any] = []
         with self._lock:
-            if self._open.pop(key, None) is None or kin is None:
+            if self._open.pop(span_id, None) is None or kin is None:
                 # Its start was not seen, or it was forgotten; a child may hang on it.
-                kin = Kin(span, OPEN, self._above(span), self._clock())
+                kin = Kin(span, context, parent, OPEN, self._above(parent), self._now)
                 kin.keeps_beneath = True
             kin.span, kin.ticket = None, ticket
             if kin.is_kept or verdict is KEEP or (verdict is IF_BENEATH and kin.keeps_beneath):
                 self._keep(kin, ready)
             elif verdict is IF_BENEATH and kin.undecided:
                 kin.waits_for_beneath = True
-                self._open[key] = kin
+                self._open[span_id] = kin
                 self._held.add(kin)
             else:
                 self._drop(kin, ready, dropped)
-            self._enforce_limits(ready, dropped)
+            if self._held:
+                self._let_go(self._now, ready, dropped)
         if dropped:
             self._filtered(dropped)
         return ready
-
-    def _hangs_on_its_parent(self, span: Any, ticket: Ticket) -> bool:
-        """Tell whether a span that goes and is not followed stays where it is."""
-        if self._held or (self._dropped and self._is_too_old(next(iter(self._dropped.values())))):
-            return False  # its end is a moment to look after those
-        above = self._above(span)
-        if above is not None:
-            return above.is_kept
-        parent: SpanContext | None = span.parent
-        ticket.is_local_root = parent is None or parent.is_remote
-        return parent is None or parent.is_remote or parent.trace_flags.sampled
 
     def release(self, *, everything: bool = True) -> list[Any]:
         """Let go what is held back, by what is known now; with a flush, everything.
@@ -229,23 +291,54 @@ class Reparenting:
             self._filtered(dropped)
         return ready
 
-    def _above(self, span: Any) -> Kin | None:
-        if not self._open and not self._dropped:
-            return None
+    def _above(self, parent: SpanContext | None) -> Kin | None:
         # A parent that came by a header may be of this process all the same, which called itself.
-        return self.kin_of(span.parent) if span.parent is not None else None
+        return None if parent is None else self.kin_of(parent)
+
+    def _stays(self, ticket: Ticket, parent: SpanContext | None) -> bool:
+        """Tell whether a span that goes and is not followed stays where it is."""
+        above = self._above(parent)
+        if above is not None:
+            return above.is_kept
+        ticket.is_local_root = parent is None or parent[IS_REMOTE]
+        return ticket.is_local_root or bool(parent is None or parent[TRACE_FLAGS] & SAMPLED)
+
+    def _settle_kept(self, kin: Kin, parent: SpanContext | None) -> Verdict:
+        above = kin.above
+        if kin.waiters or kin.ticket is not None or not _is_in_place(parent, above):
+            return OPEN
+        kin.span = kin.above = None
+        self._open.pop(kin.span_id, None)
+        return KEEP
+
+    def _settle_dropped(self, span: Any, kin: Kin) -> Verdict:
+        with self._lock:
+            if kin.waiters or (kin.above is not None and kin.above.waits_for_beneath):
+                return OPEN
+            if kin.early is IF_BENEATH:
+                if kin.undecided or kin.keeps_beneath or kin.stamp or kin.ticket is not None:
+                    return OPEN
+                if self._judge.final(span) is not IF_BENEATH:
+                    return OPEN
+            elif kin.early is not DROP:
+                return OPEN
+            kin.span = None
+            kin.is_dropped = True
+            self._uncount(kin)
+            self._open.pop(kin.span_id, None)
+            self._remember_dropped(kin)
+        return DROP
 
     def _keep(self, kin: Kin, ready: list[Any]) -> None:
         if not kin.is_decided:
-            self._mark_above(kin, ready)
+            self._mark(kin.above, ready)
             kin.is_kept = True
         self._release_waiters(kin, ready)
         self._uncount(kin)
         self._send(kin, ready)
 
-    def _mark_above(self, kin: Kin, ready: list[Any]) -> None:
-        """Tell the spans above that a kept one is beneath them."""
-        above = kin.above
+    def _mark(self, above: Kin | None, ready: list[Any]) -> None:
+        """Tell a span, and those above it, that a kept one is beneath them."""
         while above is not None and not above.is_kept and not above.keeps_beneath:
             following = above.above
             above.keeps_beneath = True
@@ -255,7 +348,7 @@ class Reparenting:
                 self._release_waiters(above, ready)
                 if above.waits_for_beneath:
                     above.waits_for_beneath = False
-                    self._open.pop(above.key, None)
+                    self._open.pop(above.span_id, None)
                     self._send(above, ready)
             above = following
 
@@ -265,14 +358,19 @@ class Reparenting:
         while falling is not None:
             falling.is_dropped = True
             falling.waits_for_beneath = False
-            self._open.pop(falling.key, None)
+            self._open.pop(falling.span_id, None)
             self._held.remove(falling)
             if falling.ticket is not None:
                 dropped.append(falling.ticket)
                 falling.ticket = None
-            self._dropped[falling.key] = falling
+            self._remember_dropped(falling)
             self._release_waiters(falling, ready)
             falling = self._emptied_above(falling)
+
+    def _remember_dropped(self, kin: Kin) -> None:
+        self._dropped[kin.span_id] = kin
+        if len(self._dropped) > self._max_dropped:
+            self._dropped.popitem(last=False)
 
     def _emptied_above(self, kin: Kin) -> Kin | None:
         """Its parent, if that has ended and waited for this verdict alone."""
@@ -306,7 +404,7 @@ class Reparenting:
                     above.let_wait(kin)
                     self._held.add(kin)
                     return
-                self._mark_above(above, ready)
+                self._mark(above.above, ready)
                 self._uncount(above)
                 above.is_kept = True
                 self._release_waiters(above, ready)
@@ -330,12 +428,6 @@ class Reparenting:
         made = kin.span if kin.stamp is None else as_made(kin.span, kin.stamp)
         return self._judge.early(made) is KEEP
 
-    def _enforce_limits(self, ready: list[Any], dropped: list[Any]) -> None:
-        if self._held:
-            self._let_go(self._clock(), ready, dropped)
-        if self._dropped:
-            self._forget_dropped()
-
     def _let_go(self, now: float, ready: list[Any], dropped: list[Any]) -> None:
         while (kin := self._held.due(now)) is not None:
             if kin.waits_for_beneath and not kin.is_decided:
@@ -343,32 +435,25 @@ class Reparenting:
             else:
                 self._send(kin, ready, now=True)
 
-    def _forget_dropped(self) -> None:
-        oldest = next(iter(self._dropped.values()))
-        while len(self._dropped) > self._max_dropped or self._is_too_old(oldest):
-            self._dropped.popitem(last=False)
-            if not self._dropped:
-                return
-            oldest = next(iter(self._dropped.values()))
-
-    def _is_too_old(self, kin: Kin) -> bool:
-        return kin.started_at + self._max_age_s < self._clock()
-
-    def _oldest_is_too_old(self, now: float) -> bool:
-        return next(iter(self._open.values())).started_at + self._max_age_s < now
-
-    def _forget_oldest(self, now: float, ready: list[Any]) -> None:
+    def _forget_oldest(self, ready: list[Any], dropped: list[Any]) -> None:
         """Follow the oldest span no further; what waits for it goes, and it too when it ends."""
-        dropped: list[Any] = []
-        while self._open and (len(self._open) > self._max_open or self._oldest_is_too_old(now)):
-            _, kin = self._open.popitem(last=False)
-            if kin.ticket is not None:
-                self._drop(kin, ready, dropped)
-            elif not kin.is_kept:
-                kin.is_dropped = True  # for what is beneath it
-                self._release_waiters(kin, ready)
-                emptied = self._emptied_above(kin)
-                if emptied is not None:
-                    self._drop(emptied, ready, dropped)
-        if dropped:
-            self._filtered(dropped)
+        _, kin = self._open.popitem(last=False)
+        if kin.ticket is not None:
+            self._drop(kin, ready, dropped)
+        elif not kin.is_kept:
+            kin.is_dropped = True  # for what is beneath it
+            self._release_waiters(kin, ready)
+            emptied = self._emptied_above(kin)
+            if emptied is not None:
+                self._drop(emptied, ready, dropped)
+
+
+def _first(kin: OrderedDict[int, Kin]) -> Kin:
+    return next(iter(kin.values()))
+
+
+def _is_in_place(parent: SpanContext | None, above: Kin | None) -> bool:
+    """Tell whether a span that goes hangs on its own parent."""
+    if above is None or parent is None:
+        return True
+    return above.is_kept and not parent[IS_REMOTE]  # else this process called itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from otel_braintrust.traces.kin import Key, Kin
+from otel_braintrust.traces.kin import Kin
 
 
 class Waiting:
@@ -29,7 +29,7 @@ class Waiting:
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._held: OrderedDict[Key, Kin] = OrderedDict()
+        self._held: OrderedDict[int, Kin] = OrderedDict()
         self._size_bytes = 0
 
     def __len__(self) -> int:
@@ -47,15 +47,15 @@ class Waiting:
 
     def add(self, kin: Kin) -> None:
         """Let a span wait that has ended; again, if need be, but not for longer."""
-        if kin.key not in self._held:
+        if kin.span_id not in self._held:
             if not kin.release_at:
                 kin.release_at = self._clock() + self._hold_s
-            self._held[kin.key] = kin
+            self._held[kin.span_id] = kin
             self._size_bytes += kin.ticket.size_bytes
 
     def remove(self, kin: Kin) -> None:
         """Let a span wait no longer, if it does."""
-        if self._held.pop(kin.key, None) is not None:
+        if self._held.pop(kin.span_id, None) is not None:
             self._size_bytes -= kin.ticket.size_bytes
 
     def due(self, now: float) -> Kin | None:

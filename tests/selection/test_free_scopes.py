@@ -152,3 +152,87 @@ def test_texts_in_lists_and_events_weigh_too(pipeline: Make) -> None:
     made.flush()
     assert made.processor.ledger.dropped == {"queue_full": 1}
     assert set(made.parents) == {"in a list", "numbers"}
+
+
+@pytest.mark.parametrize("reads_each", [False, True])
+def test_a_request_keeps_its_server_span_and_leaves_out_what_has_nothing_beneath(
+    pipeline: Make, reads_each: bool
+) -> None:
+    made = pipeline(sync_flush=reads_each)
+    for number in range(3):  # all is known of the scopes from the second one on
+        make_spans(
+            made,
+            ("start", f"request {number}", HTTP),
+            ("start", "query", DATABASE, f"request {number}"),
+            ("end", "query"),
+            ("start", f"agent {number}", APPLICATION, f"request {number}"),
+            ("start", f"chat {number}", APPLICATION, f"agent {number}"),
+            ("start", f"call {number}", HTTP, f"chat {number}"),
+            ("start", f"in the call {number}", APPLICATION, f"call {number}"),
+            ("end", f"in the call {number}"),
+            ("end", f"call {number}"),
+            ("end", f"chat {number}"),
+            ("end", f"agent {number}"),
+            ("start", "query", DATABASE, f"request {number}"),
+            ("end", "query"),
+            ("end", f"request {number}"),
+            ("start", "health", HTTP),
+            ("start", "query", DATABASE, "health"),
+            ("end", "query"),
+            ("end", "health"),
+        )
+    made.flush()
+    for number in range(3):
+        assert {
+            key: made.parents.pop(key) for key in sorted(made.parents) if key[-1] == f"{number}"
+        } == {
+            f"request {number}": None,
+            f"agent {number}": f"request {number}",
+            f"chat {number}": f"agent {number}",
+            f"call {number}": f"chat {number}",
+            f"in the call {number}": f"call {number}",
+        }
+    counts = made.processor.ledger
+    assert (counts.ended, counts.sent, counts.filtered) == (3 * 9, 3 * 5, 3 * 4)
+
+
+def test_a_request_that_ends_before_what_is_beneath_it_waits_for_that(pipeline: Make) -> None:
+    made = pipeline()
+    for number in range(2):
+        make_spans(
+            made,
+            ("start", "kept", HTTP),
+            ("start", "query", DATABASE, "kept"),
+            ("start", "left out", HTTP),
+            ("start", "other query", DATABASE, "left out"),
+            ("end", "kept"),
+            ("end", "left out"),
+            ("start", f"late {number}", APPLICATION, "query"),
+            ("end", "query"),
+            ("end", "other query"),
+            ("end", f"late {number}"),
+        )
+    counts = made.processor.ledger
+    assert (counts.ended, counts.filtered) == (2 * 5, 2 * 2)
+    made.flush()
+    assert made.parents == {"kept": None, "query": "kept", "late 0": "query", "late 1": "query"}
+
+
+def test_an_infrastructure_span_that_calls_a_model_goes_though_it_says_so_at_its_end(
+    pipeline: Make,
+) -> None:
+    made = pipeline()
+    for number in range(2):
+        request = made.tracer(HTTP).start_span(f"request {number}")
+        context = trace.set_span_in_context(request)
+        call = made.tracer(HTTP).start_span(f"call {number}", context=context)
+        call.set_attribute("gen_ai.operation.name", "chat")
+        call.end()
+        request.end()
+    made.flush()
+    assert made.parents == {
+        "request 0": None,
+        "call 0": "request 0",
+        "request 1": None,
+        "call 1": "request 1",
+    }

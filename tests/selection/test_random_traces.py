@@ -83,7 +83,7 @@ def test_what_arrives_is_whole_trees(
     for key, row in rows.items():
         kept_above = _nearest(by_id[key].parent, by_id, rows)
         assert (row.get("span_parents") or [None])[0] == kept_above
-    tree = made.processor._passage._tree
+    tree = made.processor._passage.tree
     assert (len(tree._open), len(tree._held)) == (0, 0)
 
 

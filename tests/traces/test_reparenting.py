@@ -192,7 +192,7 @@ def test_kept_spans_are_trees_whatever_ends_when(plan: Plan) -> None:
             kept_above[0] if kept_above else None
         )
     world.now += 10_000
-    tree.on_end(*end_of_a_stranger(world))
+    tree.look_at_clock()
     assert len(tree) == 0
 
 
