@@ -62,7 +62,8 @@ _FEW_BRACKETS = 500
 def _may_be_refused(text: str) -> bool:
     """Tell whether a text may be JSON all the same when orjson says that it is none."""
     return (
-        not text.isascii()
+        type(text) is not str  # orjson takes no text that carries more, such as attachments
+        or not text.isascii()
         or "\\u" in text
         or "NaN" in text
         or "Infinity" in text
