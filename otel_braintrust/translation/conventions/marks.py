@@ -1,6 +1,7 @@
-"""Marks of rules and steps: what of a span's row they may be worked out for once for all spans.
+"""Marks of rules and steps: whether what they decide is the same for all spans of one shape.
 
-See `recurring`. A rule or a step without a mark may do anything: it runs for each span anew.
+See `recurring`. A rule without a mark decides by its value: spans with another value are of another
+shape. A step without a mark may do anything: the spans that it may act on go the whole way.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ EVENTS = "span events"
 def varying(rule: AnyRule, slot: Slot | None = None) -> AnyRule:
     """Mark a rule whose value differs from span to span and decides nothing but its own field.
 
-    Such a rule may offer content, a count, a cost, a time, an identifier or a user's own entry; it
-    looks at nothing but its value and leaves all else in the reading alone. What spans of one shape
-    have in common is then worked out once: see `recurring`.
+    Such a rule may offer content, a count, a cost, a time, an identifier or a user's own entry, and
+    suggest what it reads in a payload: a type, a model, parameters. Beside its value it looks at
+    nothing that varies. A rule of events that is marked may do the same with an event.
 
     Args:
         rule: the rule.
