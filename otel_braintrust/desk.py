@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from otel_braintrust.accounts import Ticket
@@ -31,18 +31,34 @@ class _Page:
         room_bytes: How much memory there is room for.
         has_kin: Whether the tree follows any span.
         certain: See :attr:`otel_braintrust.passage.Passage.certain`.
+        is_swift: See :attr:`otel_braintrust.passage.Passage.is_swift`.
     """
 
-    __slots__ = ("certain", "ended", "filtered", "go", "has_kin", "room_bytes", "started")
+    __slots__ = (
+        "certain",
+        "ended",
+        "filtered",
+        "go",
+        "has_kin",
+        "is_swift",
+        "room_bytes",
+        "started",
+    )
 
-    def __init__(self, room_bytes: int, certain: Mapping[str, Verdict], *, has_kin: bool) -> None:
+    def __init__(self, room_bytes: int, passage: Passage) -> None:
         self.started: list[int] = []
         self.ended: list[Ticket] = []
         self.filtered: list[int] = []
         self.go: list[Ticket] = []
         self.room_bytes = room_bytes
-        self.has_kin = has_kin
-        self.certain = certain
+        self.has_kin = len(passage.tree) > 0
+        self.certain = passage.certain
+        self.is_swift = passage.is_swift
+
+    def trust_nothing(self) -> None:
+        """Show the passage all that follows."""
+        self.certain = {}
+        self.is_swift = False
 
 
 class Desk:
@@ -74,8 +90,6 @@ class Desk:
         self._undelivered = undelivered
         self._batches = batches
         self._end_mark = f"_otel_braintrust_end_{id(self)}"
-        # Where nothing is sent, each span is counted as lost.
-        self._certain = {} if self._courier is None else self.passage.certain
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -86,8 +100,9 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
-        room_bytes = self._max_bytes - self._book.pending_bytes
-        page = _Page(room_bytes, self._certain, has_kin=len(self.passage.tree) > 0)
+        page = _Page(self._max_bytes - self._book.pending_bytes, self.passage)
+        if self._courier is None:
+            page.trust_nothing()  # each span is counted as lost
         self.passage.look_at_clock()
         try:
             for event in events:
@@ -97,7 +112,7 @@ class Desk:
                     else:
                         self._enter_end(page, event)
                 except Exception as error:  # noqa: BLE001, PERF203  (one odd span must not stop others)
-                    page.certain = {}  # who knows what it left behind
+                    page.trust_nothing()  # who knows what it left behind
                     self.tell_internal(error)
         finally:
             self._post(page)
@@ -151,7 +166,7 @@ class Desk:
             return
         scope = span.instrumentation_scope
         verdict = None if scope is None else page.certain.get(scope.name)
-        if verdict is not None and page.has_kin:
+        if page.is_swift and (page.has_kin or verdict is not KEEP):
             verdict = self.passage.tree.settle(span, span_id, parent, verdict)
             if verdict is DROP:
                 page.filtered.append(span_id)

@@ -36,6 +36,7 @@ class Passage:
     Attributes:
         tree: Spans of which something is certain may be shown to it alone.
         certain: What is certain of every span of a scope, as far as nothing else is asked of them.
+        is_swift: Scope, attributes and the spans above and beneath say all: nothing else is asked.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Passage:
         )
         asks_for_all = settings.live or settings.route is not None
         asks_for_all = asks_for_all or settings.tail_ratio is not None
+        self.is_swift = not asks_for_all and settings.span_filter is None
         self.certain: Mapping[str, Verdict] = {} if asks_for_all else selection.certain
         self.tree = Reparenting(
             selection,

@@ -90,11 +90,10 @@ class _Recent:
         self._latest: set[int] = set()
         self._earlier: set[int] = set()
 
-    def add(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            if len(self._latest) >= self._max_ids:
-                self._earlier, self._latest = self._latest, set()
-            self._latest.add(number)
+    def add(self, numbers: Sequence[int]) -> None:
+        if len(self._latest) + len(numbers) > self._max_ids:
+            self._earlier, self._latest = self._latest, set()
+        self._latest.update(numbers)
 
     def discard(self, numbers: Iterable[int]) -> None:
         self._latest.difference_update(numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # The prefixes of Braintrust's specification for BRAINTRUST_FILTER_AI_SPANS.
@@ -18,25 +18,51 @@ MODEL_SERVICES = frozenset(
 )
 
 
-def is_ai_span(
-    attributes: Mapping[str, Any] | None, prefixes: tuple[str, ...] = AI_PREFIXES
-) -> bool:
+# Spans with more keys than this name them by something that changes.
+MAX_REMEMBERED = 1000
+
+
+class Beginnings:
+    """Tells keys of attributes by how they begin; those that don't begin so are remembered.
+
+    Args:
+        prefixes: What a key begins with; but none of :data:`SYSTEM_ATTRIBUTES` is meant.
+    """
+
+    def __init__(self, prefixes: tuple[str, ...]) -> None:
+        self._prefixes = prefixes
+        self._others: set[str] = set()
+
+    def is_any_of(self, keys: Collection[str]) -> bool:
+        """Tell whether any of the keys begins so."""
+        if self._others.issuperset(keys):
+            return False
+        if any(key.startswith(self._prefixes) and key not in SYSTEM_ATTRIBUTES for key in keys):
+            return True
+        if len(self._others) >= MAX_REMEMBERED:
+            self._others = set()
+        self._others.update(keys)
+        return False
+
+
+_AI = Beginnings(AI_PREFIXES)
+_ANY_AI = Beginnings(ANY_AI_PREFIXES)
+
+
+def is_ai_span(keys: Collection[str]) -> bool:
     """Tell whether any attribute says that the span belongs to artificial intelligence.
 
     Args:
-        attributes: The span's attributes.
-        prefixes: What the name of such an attribute begins with.
+        keys: The names of the span's attributes.
 
     Example:
         >>> is_ai_span({"gen_ai.operation.name": "chat"}), is_ai_span({"braintrust.parent": "x"})
         (True, False)
     """
-    if not attributes:
-        return False
-    return any(key.startswith(prefixes) and key not in SYSTEM_ATTRIBUTES for key in attributes)
+    return _AI.is_any_of(keys)
 
 
-def calls_model(attributes: Mapping[str, Any] | None) -> bool:
+def calls_model(attributes: Mapping[str, Any]) -> bool:
     """Tell whether a span of an infrastructure scope is a call of a model or an agent after all.
 
     Args:
@@ -46,6 +72,4 @@ def calls_model(attributes: Mapping[str, Any] | None) -> bool:
         >>> calls_model({"rpc.service": "Bedrock Runtime"}), calls_model({"rpc.service": "S3"})
         (True, False)
     """
-    if is_ai_span(attributes, ANY_AI_PREFIXES):
-        return True
-    return bool(attributes) and (attributes or {}).get("rpc.service") in MODEL_SERVICES
+    return _ANY_AI.is_any_of(attributes) or attributes.get("rpc.service") in MODEL_SERVICES

@@ -75,7 +75,8 @@ class Selection:
         verdict = self._of_scope(span)
         if verdict is not None:
             return verdict
-        return KEEP if is_ai_span(span.attributes) else OPEN
+        # The application may write on it at this moment.
+        return KEEP if is_ai_span(tuple(attribute_values(span))) else OPEN
 
     def final(self, span: Any) -> Verdict:
         """What becomes of a span that ended: kept, dropped, or kept if one beneath it is.

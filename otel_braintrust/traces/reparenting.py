@@ -192,26 +192,29 @@ class Reparenting:
         return kin, ready
 
     def settle(
-        self, span: Any, span_id: int, parent: SpanContext | None, early: Verdict
+        self, span: Any, span_id: int, parent: SpanContext | None, early: Verdict | None
     ) -> Verdict:
         """Judge a span that ended, if what becomes of it is certain and moves no other.
 
         Args:
-            span: The ended span.
+            span: The ended span, which may be judged again.
             span_id: Its id.
             parent: Its parent's context.
-            early: What is certain of all spans of its scope.
+            early: What is certain of all spans of its scope; None: nothing is.
 
         Returns:
             KEEP: it goes, and stays where it is; DROP: it does not go; OPEN: :meth:`on_end` knows.
         """
         kin = self._open.get(span_id)
         if kin is None:
-            is_certain = early is KEEP and _is_in_place(parent, self._above(parent))
+            verdict = early or self._judge.final(span)
+            is_certain = verdict is KEEP and _is_in_place(parent, self._above(parent))
             return KEEP if is_certain else OPEN
-        if kin.is_kept:
-            return self._settle_kept(kin, parent)
-        return self._settle_dropped(span, kin)
+        if kin.waiters or kin.stamp or kin.ticket is not None:
+            return OPEN
+        verdict = kin.early if kin.early is DROP or kin.is_kept else self._judge.final(span)
+        with self._lock:
+            return _SETTLE[KEEP if kin.is_kept else verdict](self, kin)
 
     def look_at_clock(self) -> list[Any]:
         """Do what it is time for: forget what is too old, let go what has waited long enough.
@@ -303,30 +306,26 @@ class Reparenting:
         ticket.is_local_root = parent is None or parent[IS_REMOTE]
         return ticket.is_local_root or bool(parent is None or parent[TRACE_FLAGS] & SAMPLED)
 
-    def _settle_kept(self, kin: Kin, parent: SpanContext | None) -> Verdict:
-        above = kin.above
-        if kin.waiters or kin.ticket is not None or not _is_in_place(parent, above):
+    def _settle_kept(self, kin: Kin) -> Verdict:
+        if not _is_in_place(kin.parent, kin.above):
             return OPEN
-        kin.span = kin.above = None
+        self._uncount(kin)
         self._open.pop(kin.span_id, None)
+        kin.span = kin.above = None
+        kin.is_kept = True
         return KEEP
 
-    def _settle_dropped(self, span: Any, kin: Kin) -> Verdict:
-        with self._lock:
-            if kin.waiters or (kin.above is not None and kin.above.waits_for_beneath):
-                return OPEN
-            if kin.early is IF_BENEATH:
-                if kin.undecided or kin.keeps_beneath or kin.stamp or kin.ticket is not None:
-                    return OPEN
-                if self._judge.final(span) is not IF_BENEATH:
-                    return OPEN
-            elif kin.early is not DROP:
-                return OPEN
-            kin.span = None
-            kin.is_dropped = True
-            self._uncount(kin)
-            self._open.pop(kin.span_id, None)
-            self._remember_dropped(kin)
+    def _settle_infrastructure(self, kin: Kin) -> Verdict:
+        return OPEN if kin.undecided or kin.keeps_beneath else self._settle_dropped(kin)
+
+    def _settle_dropped(self, kin: Kin) -> Verdict:
+        if kin.waiters or (kin.above is not None and kin.above.waits_for_beneath):
+            return OPEN
+        self._uncount(kin)
+        self._open.pop(kin.span_id, None)
+        kin.span = None
+        kin.is_dropped = True
+        self._remember_dropped(kin)
         return DROP
 
     def _keep(self, kin: Kin, ready: list[Any]) -> None:
@@ -446,6 +445,13 @@ class Reparenting:
             emptied = self._emptied_above(kin)
             if emptied is not None:
                 self._drop(emptied, ready, dropped)
+
+
+_SETTLE: Mapping[Verdict, Callable[[Reparenting, Kin], Verdict]] = {
+    KEEP: Reparenting._settle_kept,  # noqa: SLF001  (the class's own table)
+    DROP: Reparenting._settle_dropped,  # noqa: SLF001
+    IF_BENEATH: Reparenting._settle_infrastructure,  # noqa: SLF001
+}
 
 
 def _first(kin: OrderedDict[int, Kin]) -> Kin:
