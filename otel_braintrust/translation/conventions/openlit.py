@@ -39,11 +39,19 @@ def _conversation(text: Any) -> list[dict[str, str]] | None:
 
 
 @marks.of_scope("openlit")
+@marks.settling()
+def _leave_out_cache(reading: Reading) -> None:
+    if reading.span.scope_name.startswith("openlit") and reading.best("provider") == "anthropic":
+        reading.excludes_cache = True
+
+
+@marks.of_scope("openlit")
+@marks.gathering(
+    "gen_ai.prompt", "gen_ai.completion", "gen_ai.tool.args", marks.EVENTS, always=True
+)
 def _open_lines(reading: Reading) -> None:
     if not reading.span.scope_name.startswith("openlit"):
         return
-    if reading.best("provider") == "anthropic":
-        reading.excludes_cache = True
     for candidate in reading.inputs:
         value = candidate.value
         if candidate.rank != OLD_CONTENT:
@@ -73,4 +81,6 @@ def _add_call(reading: Reading) -> None:
     reading.offer("output", Candidate(FIRST_CHOICE, "messages", answer, {}, _LLM, order=8))
 
 
-CONVENTION = Convention(name="openlit", scopes={"openlit": _by_name}, finish=(_open_lines,))
+CONVENTION = Convention(
+    name="openlit", scopes={"openlit": _by_name}, finish=(_leave_out_cache, _open_lines)
+)
