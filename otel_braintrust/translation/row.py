@@ -314,7 +314,7 @@ def _drop_said_exception(reading: Reading, error: Any) -> None:
             continue
         attributes = event.get("attributes", {})
         texts = [attributes.get(f"exception.{name}") for name in ("message", "stacktrace")]
-        if all(not text or text in str(error) for text in texts):
+        if all(not text or str(text) in str(error) for text in texts):
             reading.events.pop(index)
         return
 
