@@ -167,7 +167,7 @@ class Desk:
         scope = span.instrumentation_scope
         verdict = None if scope is None else page.certain.get(scope.name)
         if page.is_swift and (page.has_kin or verdict is not KEEP):
-            verdict = self.passage.tree.settle(span, span_id, parent, verdict)
+            verdict = self.passage.tree.leaves.end(span, span_id, parent, verdict)
             if verdict is DROP:
                 page.filtered.append(span_id)
                 return

@@ -117,7 +117,7 @@ class Passage:
             The tickets that go now; this one, others that waited for it, or none.
         """
         if self._has_route:
-            kin = self.tree.kin_of(span.context)
+            kin = self.tree.followed.get(span.context)
             ticket.route = kin.route if kin is not None else None
         ready: Sequence[Ticket]
         if self._sampling is None:
@@ -138,7 +138,7 @@ class Passage:
         """
         if self._sampling is not None and not self._sampling.decision(span.context.trace_id):
             return None
-        kin = self.tree.kin_of(span.context)
+        kin = self.tree.followed.get(span.context)
         return kin.hold if kin is not None else None
 
     def release(self) -> None:
@@ -161,7 +161,7 @@ class Passage:
     def keep_span(self, span_id: int) -> None:
         """As :meth:`keep_trace`, where only the span is known."""
         if self._sampling is not None:
-            trace_id = self.tree.trace_of(span_id) or self._sampling.trace_of(span_id)
+            trace_id = self.tree.followed.trace_of(span_id) or self._sampling.trace_of(span_id)
             if trace_id is not None:
                 self.keep_trace(trace_id)
 
@@ -183,13 +183,13 @@ class Passage:
         self._hand_on(ready if self._sampling is None else self._sampling.take(ready))
 
     def _sampled(self, sampling: TailSampling, span: Any, ticket: Ticket) -> list[Ticket]:
-        has_begun_here = self.tree.is_open(span.context)
+        has_begun_here = span.context.span_id in self.tree.followed.open
         ready: list[Ticket] = sampling.take(self.tree.on_end(span, ticket))
         return [*ready, *sampling.end(span.context.trace_id)] if has_begun_here else ready
 
     def _route_above(self, span: Any) -> str | bool | None:
         """What the application's function said of the span above."""
-        above = self.tree.kin_of(span.parent) if span.parent is not None else None
+        above = self.tree.followed.get(span.parent) if span.parent is not None else None
         if above is None:
             return None
         return above.route if above.goes_here else False

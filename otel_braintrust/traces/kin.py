@@ -80,6 +80,14 @@ class Kin:
             self.waiters = []
         self.waiters.append(kin)
 
+    def uncount(self) -> bool:
+        """Let its parent wait for its verdict no longer; tell whether it did."""
+        if not self.is_counted or self.above is None:
+            return False
+        self.is_counted = False
+        self.above.undecided -= 1
+        return True
+
     @property
     def is_decided(self) -> bool:
         """True when it is known whether it goes."""

@@ -9,16 +9,16 @@ back of its children; if it ends before what is beneath it has been judged, it w
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from opentelemetry.trace import SpanContext
 
-from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS, TRACE_ID
+from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS
+from otel_braintrust.traces.followed import Followed
 from otel_braintrust.traces.kin import Kin, as_made, with_parent
+from otel_braintrust.traces.leaves import Judge, Leaves
 from otel_braintrust.traces.waiting import Waiting
 from otel_braintrust.verdicts import Verdict
 
@@ -33,17 +33,15 @@ class Ticket(Protocol):
     is_local_root: bool
 
 
-class Judge(Protocol):
-    """What says which spans go."""
-
-    def early(self, span: Any) -> Verdict: ...
-    def final(self, span: Any) -> Verdict: ...
-
-
 class Reparenting:
     """Follows the spans of this process from start to end; thread-safe, bounded in count and time.
 
     Time passes for it with :meth:`look_at_clock`, which whoever shows it many spans calls once.
+
+    Attributes:
+        followed: What is known of spans that are open, or were dropped.
+        leaves: Knows of many spans that end what becomes of them, which then need not be shown to
+            :meth:`on_end`.
 
     Args:
         judge: Says which spans go.
@@ -80,21 +78,17 @@ class Reparenting:
         self._filtered = filtered
         self._inherits = inherits
         self._follows_all = follows_all
-        self._max_open = max_open
-        self._max_dropped = max_dropped
-        self._max_age_s = max_age_s
         self._clock = clock
+        self.followed = Followed(max_open=max_open, max_dropped=max_dropped, max_age_s=max_age_s)
+        self.leaves = Leaves(judge, self.followed)
         self._held = Waiting(
             hold_s=hold_s, max_count=max_held, max_bytes=max_held_bytes, clock=clock
         )
         self._begin()
 
     def _begin(self) -> None:
-        # Re-entrant: a finalizer may end a span while its thread is in here.
-        self._lock = threading.RLock()
-        self._now = self._clock()
-        self._open: OrderedDict[int, Kin] = OrderedDict()
-        self._dropped: OrderedDict[int, Kin] = OrderedDict()
+        self.followed.clear()
+        self.followed.now = self._clock()
         self._held.clear()
 
     def reset_after_fork(self) -> None:
@@ -102,36 +96,23 @@ class Reparenting:
 
         What is beneath them here hangs on those that are sure to go there, and on no other.
         """
-        above = [*self._dropped.values(), *self._open.values()][-self._max_dropped :]
+        followed = self.followed
+        above = [*followed.dropped.values(), *followed.open.values()][-followed.max_dropped :]
         for kin in above:
             kin.is_kept = kin.is_kept or (not kin.is_dropped and self._will_be_kept(kin))
             kin.is_dropped = not kin.is_kept
             kin.span = kin.ticket = kin.waiters = None
         self._begin()
-        self._dropped.update((kin.span_id, kin) for kin in above)
-
-    def is_open(self, context: SpanContext) -> bool:
-        """Tell whether a span is followed that started in this process and has not ended."""
-        return context[SPAN_ID] in self._open
+        followed.dropped.update((kin.span_id, kin) for kin in above)
 
     def __len__(self) -> int:
-        return len(self._open) + len(self._dropped) + len(self._held)
+        return len(self.followed) + len(self._held)
 
     @property
     def next_release_at(self) -> float | None:
         """When the first span that is held back is let go, on the clock; None: none is held."""
-        with self._lock:
+        with self.followed.lock:
             return self._held.next_release_at
-
-    def kin_of(self, context: Any) -> Kin | None:
-        """What is known of a span that is open, or was dropped; None: nothing."""
-        span_id = context[SPAN_ID]
-        return self._open.get(span_id) or self._dropped.get(span_id)
-
-    def trace_of(self, span_id: int) -> int | None:
-        """The trace of a span that is open; None: it is none of those."""
-        kin = self._open.get(span_id)
-        return None if kin is None else kin.context[TRACE_ID]
 
     def on_start(
         self, span: Any, *, goes_here: bool = True, stamp: Mapping[str, Any] | None = None
@@ -169,52 +150,27 @@ class Reparenting:
             goes_here: See :meth:`on_start`.
             stamp: See :meth:`on_start`.
         """
-        above = self._above(parent)
+        above = self.followed.above(parent)
         ready: list[Any] = []
         dropped: list[Any] = []
         if early is KEEP and not self._follows_all and (above is None or above.is_kept):
             return None, ready
-        kin = Kin(span, context, parent, early, above, self._now)
+        kin = Kin(span, context, parent, early, above, self.followed.now)
         kin.goes_here = goes_here
         kin.stamp = stamp
-        with self._lock:
-            self._open[kin.span_id] = kin
+        with self.followed.lock:
+            self.followed.open[kin.span_id] = kin
             if early is KEEP:
                 self._mark(above, ready)
                 kin.is_kept = True
             elif above is not None and not above.is_decided:
                 above.undecided += 1
                 kin.is_counted = True
-            while len(self._open) > self._max_open:
-                self._forget_oldest(ready, dropped)
+            while (forgotten := self.followed.forget_open()) is not None:
+                self._forget(forgotten, ready, dropped)
         if dropped:
             self._filtered(dropped)
         return kin, ready
-
-    def settle(
-        self, span: Any, span_id: int, parent: SpanContext | None, early: Verdict | None
-    ) -> Verdict:
-        """Judge a span that ended, if what becomes of it is certain and moves no other.
-
-        Args:
-            span: The ended span, which may be judged again.
-            span_id: Its id.
-            parent: Its parent's context.
-            early: What is certain of all spans of its scope; None: nothing is.
-
-        Returns:
-            KEEP: it goes, and stays where it is; DROP: it does not go; OPEN: :meth:`on_end` knows.
-        """
-        kin = self._open.get(span_id)
-        if kin is None:
-            verdict = early or self._judge.final(span)
-            is_certain = verdict is KEEP and _is_in_place(parent, self._above(parent))
-            return KEEP if is_certain else OPEN
-        if kin.waiters or kin.stamp or kin.ticket is not None:
-            return OPEN
-        verdict = kin.early if kin.early is DROP or kin.is_kept else self._judge.final(span)
-        with self._lock:
-            return _SETTLE[KEEP if kin.is_kept else verdict](self, kin)
 
     def look_at_clock(self) -> list[Any]:
         """Do what it is time for: forget what is too old, let go what has waited long enough.
@@ -222,18 +178,14 @@ class Reparenting:
         Returns:
             The tickets that may go now.
         """
-        self._now = self._clock()
+        self.followed.now = now = self._clock()
         ready: list[Any] = []
-        if not self._open and not self._dropped:
+        if not len(self):
             return ready
         dropped: list[Any] = []
-        oldest = self._now - self._max_age_s
-        with self._lock:
-            while self._open and _first(self._open).started_at < oldest:
-                self._forget_oldest(ready, dropped)
-            while self._dropped and _first(self._dropped).started_at < oldest:
-                self._dropped.popitem(last=False)
-            self._let_go(self._now, ready, dropped)
+        with self.followed.lock:
+            self.followed.forget_dropped()
+            self._let_go(now, ready, dropped)
         if dropped:
             self._filtered(dropped)
         return ready
@@ -246,7 +198,7 @@ class Reparenting:
         """
         context, parent = span.context, span.parent
         span_id = context[SPAN_ID]
-        kin = self._open.get(span_id)
+        kin = self.followed.open.get(span_id)
         if kin is not None and (kin.early is KEEP or kin.early is DROP):
             verdict = kin.early
         else:
@@ -256,22 +208,24 @@ class Reparenting:
             return (ticket,)
         ready: list[Any] = []
         dropped: list[Any] = []
-        with self._lock:
-            if self._open.pop(span_id, None) is None or kin is None:
+        with self.followed.lock:
+            if self.followed.open.pop(span_id, None) is None or kin is None:
                 # Its start was not seen, or it was forgotten; a child may hang on it.
-                kin = Kin(span, context, parent, OPEN, self._above(parent), self._now)
+                kin = Kin(
+                    span, context, parent, OPEN, self.followed.above(parent), self.followed.now
+                )
                 kin.keeps_beneath = True
             kin.span, kin.ticket = None, ticket
             if kin.is_kept or verdict is KEEP or (verdict is IF_BENEATH and kin.keeps_beneath):
                 self._keep(kin, ready)
             elif verdict is IF_BENEATH and kin.undecided:
                 kin.waits_for_beneath = True
-                self._open[span_id] = kin
+                self.followed.open[span_id] = kin
                 self._held.add(kin)
             else:
                 self._drop(kin, ready, dropped)
             if self._held:
-                self._let_go(self._now, ready, dropped)
+                self._let_go(self.followed.now, ready, dropped)
         if dropped:
             self._filtered(dropped)
         return ready
@@ -287,53 +241,27 @@ class Reparenting:
         """
         ready: list[Any] = []
         dropped: list[Any] = []
-        with self._lock:
+        with self.followed.lock:
             now = float("inf") if everything else self._clock()
             self._let_go(now, ready, dropped)
         if dropped:
             self._filtered(dropped)
         return ready
 
-    def _above(self, parent: SpanContext | None) -> Kin | None:
-        # A parent that came by a header may be of this process all the same, which called itself.
-        return None if parent is None else self.kin_of(parent)
-
     def _stays(self, ticket: Ticket, parent: SpanContext | None) -> bool:
         """Tell whether a span that goes and is not followed stays where it is."""
-        above = self._above(parent)
+        above = self.followed.above(parent)
         if above is not None:
             return above.is_kept
         ticket.is_local_root = parent is None or parent[IS_REMOTE]
         return ticket.is_local_root or bool(parent is None or parent[TRACE_FLAGS] & SAMPLED)
-
-    def _settle_kept(self, kin: Kin) -> Verdict:
-        if not _is_in_place(kin.parent, kin.above):
-            return OPEN
-        self._uncount(kin)
-        self._open.pop(kin.span_id, None)
-        kin.span = kin.above = None
-        kin.is_kept = True
-        return KEEP
-
-    def _settle_infrastructure(self, kin: Kin) -> Verdict:
-        return OPEN if kin.undecided or kin.keeps_beneath else self._settle_dropped(kin)
-
-    def _settle_dropped(self, kin: Kin) -> Verdict:
-        if kin.waiters or (kin.above is not None and kin.above.waits_for_beneath):
-            return OPEN
-        self._uncount(kin)
-        self._open.pop(kin.span_id, None)
-        kin.span = None
-        kin.is_dropped = True
-        self._remember_dropped(kin)
-        return DROP
 
     def _keep(self, kin: Kin, ready: list[Any]) -> None:
         if not kin.is_decided:
             self._mark(kin.above, ready)
             kin.is_kept = True
         self._release_waiters(kin, ready)
-        self._uncount(kin)
+        kin.uncount()
         self._send(kin, ready)
 
     def _mark(self, above: Kin | None, ready: list[Any]) -> None:
@@ -343,11 +271,11 @@ class Reparenting:
             above.keeps_beneath = True
             if not above.is_dropped and (above.early is IF_BENEATH or above.waits_for_beneath):
                 above.is_kept = True
-                self._uncount(above)
+                above.uncount()
                 self._release_waiters(above, ready)
                 if above.waits_for_beneath:
                     above.waits_for_beneath = False
-                    self._open.pop(above.span_id, None)
+                    self.followed.open.pop(above.span_id, None)
                     self._send(above, ready)
             above = following
 
@@ -357,33 +285,20 @@ class Reparenting:
         while falling is not None:
             falling.is_dropped = True
             falling.waits_for_beneath = False
-            self._open.pop(falling.span_id, None)
             self._held.remove(falling)
             if falling.ticket is not None:
                 dropped.append(falling.ticket)
                 falling.ticket = None
-            self._remember_dropped(falling)
+            self.followed.drop(falling)
             self._release_waiters(falling, ready)
             falling = self._emptied_above(falling)
-
-    def _remember_dropped(self, kin: Kin) -> None:
-        self._dropped[kin.span_id] = kin
-        if len(self._dropped) > self._max_dropped:
-            self._dropped.popitem(last=False)
 
     def _emptied_above(self, kin: Kin) -> Kin | None:
         """Its parent, if that has ended and waited for this verdict alone."""
         above = kin.above
-        if not self._uncount(kin) or above is None or above.undecided or above.is_decided:
+        if not kin.uncount() or above is None or above.undecided or above.is_decided:
             return None
         return above if above.waits_for_beneath else None
-
-    def _uncount(self, kin: Kin) -> bool:
-        if not kin.is_counted or kin.above is None:
-            return False
-        kin.is_counted = False
-        kin.above.undecided -= 1
-        return True
 
     def _release_waiters(self, kin: Kin, ready: list[Any]) -> None:
         waiters, kin.waiters = kin.waiters, None
@@ -404,7 +319,7 @@ class Reparenting:
                     self._held.add(kin)
                     return
                 self._mark(above.above, ready)
-                self._uncount(above)
+                above.uncount()
                 above.is_kept = True
                 self._release_waiters(above, ready)
                 break
@@ -434,9 +349,8 @@ class Reparenting:
             else:
                 self._send(kin, ready, now=True)
 
-    def _forget_oldest(self, ready: list[Any], dropped: list[Any]) -> None:
-        """Follow the oldest span no further; what waits for it goes, and it too when it ends."""
-        _, kin = self._open.popitem(last=False)
+    def _forget(self, kin: Kin, ready: list[Any], dropped: list[Any]) -> None:
+        """Follow a span no further; what waits for it goes, and it too when it ends."""
         if kin.ticket is not None:
             self._drop(kin, ready, dropped)
         elif not kin.is_kept:
@@ -445,21 +359,3 @@ class Reparenting:
             emptied = self._emptied_above(kin)
             if emptied is not None:
                 self._drop(emptied, ready, dropped)
-
-
-_SETTLE: Mapping[Verdict, Callable[[Reparenting, Kin], Verdict]] = {
-    KEEP: Reparenting._settle_kept,  # noqa: SLF001  (the class's own table)
-    DROP: Reparenting._settle_dropped,  # noqa: SLF001
-    IF_BENEATH: Reparenting._settle_infrastructure,  # noqa: SLF001
-}
-
-
-def _first(kin: OrderedDict[int, Kin]) -> Kin:
-    return next(iter(kin.values()))
-
-
-def _is_in_place(parent: SpanContext | None, above: Kin | None) -> bool:
-    """Tell whether a span that goes hangs on its own parent."""
-    if above is None or parent is None:
-        return True
-    return above.is_kept and not parent[IS_REMOTE]  # else this process called itself

@@ -84,7 +84,7 @@ def test_what_arrives_is_whole_trees(
         kept_above = _nearest(by_id[key].parent, by_id, rows)
         assert (row.get("span_parents") or [None])[0] == kept_above
     tree = made.processor._passage.tree
-    assert (len(tree._open), len(tree._held)) == (0, 0)
+    assert (len(tree.followed.open), len(tree._held)) == (0, 0)
 
 
 def _nearest(parent: Any, by_id: dict[str, Any], rows: dict[str, Any]) -> str | None:

@@ -317,3 +317,25 @@ def test_many_threads_under_one_root(manner: tuple[Verdict, Verdict]) -> None:
     is_kept = manner[1] is KEEP
     assert len(world.sent) == (401 if is_kept else 0)
     assert len(world.dropped) == (0 if is_kept else 401)
+
+
+@pytest.mark.parametrize("another_began", [False, True])
+def test_a_span_that_is_open_for_very_long_is_forgotten_when_another_begins(
+    another_began: bool,
+) -> None:
+    world = World()
+    tree = world.make(max_age_s=100)
+    for number in range(1, 4):
+        world.now += 30
+        tree.look_at_clock()
+        tree.on_start(world.add(number, (IF_BENEATH, IF_BENEATH), None))
+    world.now += 50  # the first has been open for 110 seconds, the second for 80
+    tree.look_at_clock()
+    if another_began:
+        tree.on_start(world.add(4, (IF_BENEATH, IF_BENEATH), None))
+    for number in range(1, 4):
+        span = world.span(number)
+        world.send(tree.on_end(span, Ticket(span)))
+    # Nobody knows what was beneath the first one, so that it goes.
+    assert set(world.sent) == ({1} if another_began else set())
+    assert world.dropped == {1, 2, 3} - set(world.sent)

@@ -93,4 +93,4 @@ def test_exactly_the_routes_with_model_calls_show(application: Any) -> None:
     counts = made.processor.ledger
     assert counts.sent == 3
     assert counts.filtered > 20
-    assert len(made.processor._passage.tree._open) == 0
+    assert len(made.processor._passage.tree.followed.open) == 0
