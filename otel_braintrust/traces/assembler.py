@@ -138,7 +138,7 @@ class TraceAssembler:
     def _count_calls_once(
         self, assembled: Sequence[AssembledSpan], rows: Sequence[dict[str, Any]]
     ) -> None:
-        self._calls.forget_old()
+        self._calls.begin()
         here: set[int] | None = None
         for entry in assembled:
             inner = self._calls.settle(entry.row) if entry.row is not None else None
@@ -146,6 +146,7 @@ class TraceAssembler:
                 here = here if here is not None else set(map(id, rows))
                 if id(inner) in here:
                     lend_content(entry.row, inner)
+        self._calls.end()
 
     def _use(self, dispatch: Dispatch) -> None:
         if dispatch is not self._recurring.dispatch:

@@ -17,6 +17,10 @@ from otel_braintrust.translation.usage import COMPLETION, PROMPT, TOTAL
 _TIMES = frozenset({"start", "end", "time_to_first_token"})
 
 
+# The ids of a trace and of a span in it.
+Key = tuple[str, str]
+
+
 class ModelCalls:
     """Which spans have a billed model call beneath them.
 
@@ -30,7 +34,10 @@ class ModelCalls:
         self._max_spans = max_spans
         self._max_age_s = max_age_s
         self._clock = clock
-        self._billed: OrderedDict[tuple[str, str], tuple[float, dict[str, Any]]] = OrderedDict()
+        # By the ids of the parents; the rows themselves are held while their batch is in hand.
+        self._billed: OrderedDict[Key, tuple[float, dict[str, Any] | None]] = OrderedDict()
+        self._in_hand: list[Key] = []
+        self._now = clock()
 
     def settle(self, row: dict[str, Any]) -> dict[str, Any] | None:
         """Take note of an ended span's row; demote it if a call beneath it is billed already.
@@ -39,7 +46,7 @@ class ModelCalls:
             row: the span's row, changed in place if it is demoted.
 
         Returns:
-            The row billed beneath it, if this row was demoted in its favour.
+            The row billed beneath it, if this row was demoted in its favour and that is still here.
         """
         trace_id = row["root_span_id"]
         beneath = self._billed.pop((trace_id, row["span_id"]), None) if self._billed else None
@@ -54,22 +61,31 @@ class ModelCalls:
         self._remember(trace_id, row, inner)
         return inner if is_call else None
 
-    def forget_old(self) -> None:
-        """Forget what has waited for too long for a parent's end."""
-        if not self._billed:
-            return
-        oldest = self._clock() - self._max_age_s
+    def begin(self) -> None:
+        """Begin a batch: forget what has waited for too long for a parent's end."""
+        self._now = self._clock()
+        oldest = self._now - self._max_age_s
         while self._billed and next(iter(self._billed.values()))[0] < oldest:
             self._billed.popitem(last=False)
 
-    def _remember(self, trace_id: str, row: dict[str, Any], billed: dict[str, Any]) -> None:
+    def end(self) -> None:
+        """End a batch: let go of its rows, for a parent may end late or never."""
+        for key in self._in_hand:
+            if key in self._billed:
+                self._billed[key] = (self._billed[key][0], None)
+        self._in_hand.clear()
+
+    def _remember(self, trace_id: str, row: dict[str, Any], billed: dict[str, Any] | None) -> None:
         """Note the row that is billed beneath the parent of a row, which may be the row itself."""
         parents = row["span_parents"]
         if not parents:
             return
-        self._billed.setdefault((trace_id, parents[0]), (self._clock(), billed))
-        if len(self._billed) > self._max_spans:
-            self._billed.popitem(last=False)
+        key = (trace_id, parents[0])
+        if key not in self._billed:
+            self._billed[key] = (self._now, billed)
+            self._in_hand.append(key)
+            if len(self._billed) > self._max_spans:
+                self._billed.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._billed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -146,6 +148,27 @@ def test_memory_of_parents_that_never_end_is_bounded() -> None:
     for number in range(2, 2_000):
         rows(assembler, span(number, 10_000 + number, LLM | USAGE))
     assert len(assembler._calls) <= 100
+
+
+class _Text(str):
+    """A text of which it can be told whether anybody holds it."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_what_a_call_said_is_not_held_until_its_parent_ends() -> None:
+    assembler = TraceAssembler(strict_rows=False)
+    said = _Text("a private note")
+    held = weakref.ref(said)
+    entries = assembler.assemble([span(2, 1, LLM | USAGE | {"note": said})])
+    assert entries[0].row is not None
+    assert entries[0].row["metadata"]["note"] is said
+    del entries, said
+    gc.collect()
+    assert held() is None
+
+    outer = rows(assembler, span(1, None, LLM | USAGE))["span 1"]
+    assert outer["span_attributes"]["type"] == "task"
 
 
 def test_spans_of_the_sdk_are_read_like_those_of_a_file() -> None:
