@@ -32,6 +32,7 @@ class _Page:
         has_kin: Whether the tree follows any span.
         certain: See :attr:`otel_braintrust.passage.Passage.certain`.
         is_swift: See :attr:`otel_braintrust.passage.Passage.is_swift`.
+        tree: See :attr:`otel_braintrust.passage.Passage.tree`.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class _Page:
         "is_swift",
         "room_bytes",
         "started",
+        "tree",
     )
 
     def __init__(self, room_bytes: int, passage: Passage) -> None:
@@ -51,7 +53,8 @@ class _Page:
         self.filtered: list[int] = []
         self.go: list[Ticket] = []
         self.room_bytes = room_bytes
-        self.has_kin = len(passage.tree) > 0
+        self.tree = passage.tree
+        self.has_kin = len(self.tree) > 0
         self.certain = passage.certain
         self.is_swift = passage.is_swift
 
@@ -147,7 +150,7 @@ class Desk:
         if early is None or stamp is not None:
             self.passage.start(span, stamp, answer)
         else:
-            page.go += self.passage.tree.follow(span, context, parent, early)[1]
+            page.go += page.tree.follow(span, context, parent, early)[1]
 
     def _enter_end(self, page: _Page, span: Any) -> None:
         if self._is_known(span):
@@ -166,16 +169,16 @@ class Desk:
             return
         scope = span.instrumentation_scope
         verdict = None if scope is None else page.certain.get(scope.name)
-        if page.is_swift and (page.has_kin or verdict is not KEEP):
-            verdict = self.passage.tree.leaves.end(span, span_id, parent, verdict)
+        if (page.has_kin or verdict is not KEEP) and page.is_swift:
+            verdict = page.tree.leaves.end(span, span_id, parent, verdict)
             if verdict is DROP:
                 page.filtered.append(span_id)
                 return
         ticket = Ticket(tagged, context, span_bytes(span, values))
         page.ended.append(ticket)
         page.room_bytes -= ticket.size_bytes
-        is_whole = parent is None or parent[TRACE_FLAGS] & SAMPLED
-        if verdict is KEEP and is_whole and page.room_bytes >= 0:
+        is_certain = verdict is KEEP and page.room_bytes >= 0
+        if is_certain and (parent is None or parent[TRACE_FLAGS] & SAMPLED):
             ticket.is_local_root = parent is None or parent[IS_REMOTE]
             page.go.append(ticket)
         else:

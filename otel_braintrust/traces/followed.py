@@ -54,7 +54,10 @@ class Followed:
 
         A parent that came by a header may be of this process all the same, which called itself.
         """
-        return None if parent is None else self.get(parent)
+        if parent is None:
+            return None
+        span_id = parent[SPAN_ID]
+        return self.open.get(span_id) or self.dropped.get(span_id)
 
     def trace_of(self, span_id: int) -> int | None:
         """The trace of a span that is open; None: it is none of those."""

@@ -150,23 +150,24 @@ class Reparenting:
             goes_here: See :meth:`on_start`.
             stamp: See :meth:`on_start`.
         """
-        above = self.followed.above(parent)
-        ready: list[Any] = []
-        dropped: list[Any] = []
+        followed = self.followed
+        above = followed.above(parent)
         if early is KEEP and not self._follows_all and (above is None or above.is_kept):
-            return None, ready
-        kin = Kin(span, context, parent, early, above, self.followed.now)
+            return None, ()
+        kin = Kin(span, context, parent, early, above, followed.now)
         kin.goes_here = goes_here
         kin.stamp = stamp
-        with self.followed.lock:
-            self.followed.open[kin.span_id] = kin
+        ready: list[Any] = []
+        dropped: list[Any] = []
+        with followed.lock:
+            followed.open[kin.span_id] = kin
             if early is KEEP:
                 self._mark(above, ready)
                 kin.is_kept = True
             elif above is not None and not above.is_decided:
                 above.undecided += 1
                 kin.is_counted = True
-            while (forgotten := self.followed.forget_open()) is not None:
+            while (forgotten := followed.forget_open()) is not None:
                 self._forget(forgotten, ready, dropped)
         if dropped:
             self._filtered(dropped)
@@ -178,13 +179,14 @@ class Reparenting:
         Returns:
             The tickets that may go now.
         """
-        self.followed.now = now = self._clock()
+        followed = self.followed
+        followed.now = now = self._clock()
         ready: list[Any] = []
         if not len(self):
             return ready
         dropped: list[Any] = []
-        with self.followed.lock:
-            self.followed.forget_dropped()
+        with followed.lock:
+            followed.forget_dropped()
             self._let_go(now, ready, dropped)
         if dropped:
             self._filtered(dropped)
@@ -198,7 +200,8 @@ class Reparenting:
         """
         context, parent = span.context, span.parent
         span_id = context[SPAN_ID]
-        kin = self.followed.open.get(span_id)
+        followed = self.followed
+        kin = followed.open.get(span_id)
         if kin is not None and (kin.early is KEEP or kin.early is DROP):
             verdict = kin.early
         else:
@@ -208,24 +211,22 @@ class Reparenting:
             return (ticket,)
         ready: list[Any] = []
         dropped: list[Any] = []
-        with self.followed.lock:
-            if self.followed.open.pop(span_id, None) is None or kin is None:
+        with followed.lock:
+            if followed.open.pop(span_id, None) is None or kin is None:
                 # Its start was not seen, or it was forgotten; a child may hang on it.
-                kin = Kin(
-                    span, context, parent, OPEN, self.followed.above(parent), self.followed.now
-                )
+                kin = Kin(span, context, parent, OPEN, followed.above(parent), followed.now)
                 kin.keeps_beneath = True
             kin.span, kin.ticket = None, ticket
             if kin.is_kept or verdict is KEEP or (verdict is IF_BENEATH and kin.keeps_beneath):
                 self._keep(kin, ready)
             elif verdict is IF_BENEATH and kin.undecided:
                 kin.waits_for_beneath = True
-                self.followed.open[span_id] = kin
+                followed.open[span_id] = kin
                 self._held.add(kin)
             else:
                 self._drop(kin, ready, dropped)
             if self._held:
-                self._let_go(self.followed.now, ready, dropped)
+                self._let_go(followed.now, ready, dropped)
         if dropped:
             self._filtered(dropped)
         return ready
