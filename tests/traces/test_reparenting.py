@@ -201,6 +201,45 @@ def end_of_a_stranger(world: World) -> tuple[ReadableSpan, Ticket]:
     return span, Ticket(span)
 
 
+class Short(Reparenting):
+    """Ends spans by the short way, where there is one."""
+
+    def on_end(self, span: Any, ticket: Any) -> Any:
+        early = self._judge.early(span)
+        certain = None if early is OPEN else early
+        verdict = self.leaves.end(span, span.context.span_id, span.parent, certain)
+        if verdict is OPEN:
+            return super().on_end(span, ticket)
+        if verdict is KEEP:
+            ticket.is_local_root = span.parent is None or span.parent.is_remote
+            return (ticket,)
+        self._filtered([ticket])
+        return ()
+
+
+@settings(max_examples=600, deadline=None)
+@given(plans(), st.integers(1, 20))
+def test_ends_that_move_no_other_come_to_what_all_others_come_to(plan: Plan, most: int) -> None:
+    found = []
+    for kind in (Reparenting, Short):
+        world = World()
+        tree = kind(
+            Judge(world.manners),
+            world.drop,
+            max_open=most,
+            max_dropped=most,
+            clock=lambda: 0.0,
+        )
+        run(plan, world, tree)
+        world.send(tree.release())
+        sent = {
+            number: (ticket.span.parent, ticket.is_local_root)
+            for number, ticket in world.sent.items()
+        }
+        found.append((sent, world.dropped, set(tree.followed.open), set(tree.followed.dropped)))
+    assert found[0] == found[1]
+
+
 @settings(max_examples=300, deadline=None)
 @given(plans(every_one_ends=False), st.integers(0, 8))
 def test_parents_that_never_end_hold_nothing_back_for_ever(plan: Plan, seconds: int) -> None:
