@@ -67,8 +67,8 @@ class Form:
         dispatch: Dispatch,
         varying: Varying,
     ) -> None:
-        # Held, so that no other object gets their ids while the shape is known.
-        self._held = (span.scope_attributes, span.resource)
+        # Held, so that no other object gets its id while the shape is known.
+        self._held = span.scope_attributes
         self._span_type = span_type
         self._settled = Settled(span, span_type, settle)
         self._common, settled = self._settled.common, self._settled.reading

@@ -19,6 +19,7 @@ from otel_braintrust.translation.conventions import DISPATCH, Dispatch
 from otel_braintrust.translation.forming import UnsettledError, new_form
 from otel_braintrust.translation.forms import Form
 from otel_braintrust.translation.outlines import Outline, Outlines
+from otel_braintrust.translation.resources import Resources
 from otel_braintrust.translation.span import SpanView
 from otel_braintrust.translation.strict import strict
 
@@ -48,6 +49,7 @@ class Recurring:
     def __init__(self, dispatch: Dispatch = DISPATCH) -> None:
         self.dispatch = dispatch
         self._outlines = Outlines(dispatch)
+        self._resources = Resources()
         self._forms: dict[Hashable, Form | None] = {}
         self._seen: set[int] = set()
         self._looked_up = self._pause = self._filled_before = 0
@@ -69,7 +71,8 @@ class Recurring:
             return _whole_way(span, self.dispatch)
         outline = self._outlines.of(span.attributes)
         try:
-            shape = (outline.shape_of(span.attributes), span.frame, events)
+            resource = self._resources.number(span.resource)
+            shape = (outline.shape_of(span.attributes), span.frame, resource, events)
             form = self._forms.get(shape)
         except TypeError:  # a list or an object as a value
             return _whole_way(span, self.dispatch)

@@ -140,7 +140,7 @@ class OtlpSpan:
 
     @property
     def frame(self) -> tuple[Any, ...]:
-        """All but ids, times and attributes, of a span that has no more than these."""
+        """All but ids, times, attributes and resource, of a span that has no more than these."""
         return (
             self.name,
             self.scope_name,
@@ -149,7 +149,6 @@ class OtlpSpan:
             self.status_code,
             self.parent_span_id is None,
             id(self.scope_attributes),  # the same object where there are none
-            id(self.resource),
         )
 
 
@@ -258,7 +257,7 @@ class SdkSpan:
 
     @property
     def frame(self) -> tuple[Any, ...]:
-        """All but ids, times and attributes, of a span that has no more than these."""
+        """All but ids, times, attributes and resource, of a span that has no more than these."""
         scope = self._scope
         return (
             self.name,
@@ -268,7 +267,6 @@ class SdkSpan:
             self.status_code,
             self.parent_span_id is None,
             id(self.scope_attributes),
-            id(self.resource),
         )
 
     @property

@@ -269,6 +269,18 @@ def test_payloads_of_one_form_may_name_other_models() -> None:
     assert recurring.filled >= 5
 
 
+def test_resources_that_say_the_same_share_forms_and_others_do_not() -> None:
+    recurring = Recurring()
+    for number in range(1, 41):
+        resource = {"service.name": "shop", "shard": (1, 1.0, True)[number % 3]}
+        span = dataclasses.replace(_chat(number), resource=resource)
+        _assert_as_the_first_time(recurring, span)
+        row, _ = recurring.make(span)
+        assert row is not None
+        assert type(row["metadata"]["resource"]["shard"]) is type(resource["shard"])
+    assert recurring.filled >= 60
+
+
 def test_spans_that_never_come_again_are_not_looked_up_for_long() -> None:
     recurring = Recurring()
     for number in range(2000):
