@@ -189,7 +189,7 @@ class Passage:
 
     def _route_above(self, span: Any) -> str | bool | None:
         """What the application's function said of the span above."""
-        above = self.tree.followed.get(span.parent) if span.parent is not None else None
+        above = self.tree.followed.get(span.parent)
         if above is None:
             return None
         return above.route if above.goes_here else False

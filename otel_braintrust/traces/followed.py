@@ -44,19 +44,16 @@ class Followed:
     def __len__(self) -> int:
         return len(self.open) + len(self.dropped)
 
-    def get(self, context: SpanContext) -> Kin | None:
-        """What is known of a span that is open, or was dropped; None: nothing."""
-        span_id = context[SPAN_ID]
-        return self.open.get(span_id) or self.dropped.get(span_id)
+    def get(self, context: SpanContext | None) -> Kin | None:
+        """What is known of a span that is open, or was dropped; None: nothing.
 
-    def above(self, parent: SpanContext | None) -> Kin | None:
-        """What is known of a span's parent.
-
-        A parent that came by a header may be of this process all the same, which called itself.
+        Args:
+            context: The span's. A parent's that came by a header may be of this process all the
+                same, which called itself; None: there is no parent.
         """
-        if parent is None:
+        if context is None:
             return None
-        span_id = parent[SPAN_ID]
+        span_id = context[SPAN_ID]
         return self.open.get(span_id) or self.dropped.get(span_id)
 
     def trace_of(self, span_id: int) -> int | None:

@@ -52,7 +52,7 @@ class Leaves:
         kin = followed.open.get(span_id)
         if kin is None:
             verdict = early or self._judge.final(span)
-            is_certain = verdict is KEEP and _is_in_place(parent, followed.above(parent))
+            is_certain = verdict is KEEP and _is_in_place(parent, followed.get(parent))
             return KEEP if is_certain else OPEN
         if kin.waiters or kin.stamp or kin.ticket is not None:
             return OPEN

@@ -151,7 +151,7 @@ class Reparenting:
             stamp: See :meth:`on_start`.
         """
         followed = self.followed
-        above = followed.above(parent)
+        above = followed.get(parent)
         if early is KEEP and not self._follows_all and (above is None or above.is_kept):
             return None, ()
         kin = Kin(span, context, parent, early, above, followed.now)
@@ -214,7 +214,7 @@ class Reparenting:
         with followed.lock:
             if followed.open.pop(span_id, None) is None or kin is None:
                 # Its start was not seen, or it was forgotten; a child may hang on it.
-                kin = Kin(span, context, parent, OPEN, followed.above(parent), followed.now)
+                kin = Kin(span, context, parent, OPEN, followed.get(parent), followed.now)
                 kin.keeps_beneath = True
             kin.span, kin.ticket = None, ticket
             if kin.is_kept or verdict is KEEP or (verdict is IF_BENEATH and kin.keeps_beneath):
@@ -251,7 +251,7 @@ class Reparenting:
 
     def _stays(self, ticket: Ticket, parent: SpanContext | None) -> bool:
         """Tell whether a span that goes and is not followed stays where it is."""
-        above = self.followed.above(parent)
+        above = self.followed.get(parent)
         if above is not None:
             return above.is_kept
         ticket.is_local_root = parent is None or parent[IS_REMOTE]

@@ -136,12 +136,12 @@ def add_remainders(reading: Reading, row: dict[str, Any], metadata: dict[str, An
 
     Args:
         reading: a span, read and decided.
-        row: the row, perhaps without its metadata.
+        row: the row's other fields.
         metadata: the row's metadata, added to.
     """
     if not reading.remainders:
         return
-    said = Said(row) if row.get("metadata") is metadata else Said(row, metadata)
+    said = Said(row, metadata)
     for key, raw in reading.remainders.items():
         rest = unsaid(reading.open(raw), said)
         if rest is not None and key not in metadata:

@@ -207,7 +207,7 @@ def write(reading: Reading) -> dict[str, Any]:
     described = attempt(context.describe, {})
     entries = attempt(metadata.finish, entries, entries)
     attempt(context.add_facts, None, entries)
-    row = compose(reading.span, span_type, reading, asked, answered)
+    row = _composed(reading, span_type, asked, answered)
     if error is not None:
         row["error"] = error
     attempt(metadata.add_remainders, None, {**row, "metrics": numbers}, entries)
@@ -219,18 +219,9 @@ def write(reading: Reading) -> dict[str, Any]:
     return row
 
 
-def compose(
-    span: SpanView, span_type: str, reading: Reading, asked: Any, answered: Any
-) -> dict[str, Any]:
-    """Write the fields of a row that stand before its metadata.
-
-    Args:
-        span: the span.
-        span_type: its Braintrust type.
-        reading: what was read of it.
-        asked: the row's input, or `content.UNSET`.
-        answered: its output, or `content.UNSET`.
-    """
+def _composed(reading: Reading, span_type: str, asked: Any, answered: Any) -> dict[str, Any]:
+    """Write the fields of a row that stand before its metadata."""
+    span = reading.span
     row = identity(span)
     if span.links:
         add_further_parents(span, row)
