@@ -6,7 +6,7 @@ import math
 import operator
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,12 @@ from otel_braintrust.traces.tags import raise_tags
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.conventions import Convention, Dispatch
 from otel_braintrust.translation.conventions.users import checked, dispatch_for
-from otel_braintrust.translation.recurring import Recurring
+from otel_braintrust.translation.recurring import Made, Recurring, whole_way
 from otel_braintrust.translation.span import SpanView, sdk_span_view
 from otel_braintrust.translation.strict import strict
 
 # Event names by which instrumentations send content in log records.
 CONTENT_EVENT_PREFIX = "gen_ai."
-
-# A row, None for a placeholder, and the parent that its span names.
-Made = tuple[dict[str, Any] | None, str | None]
 
 
 @dataclass(slots=True)
@@ -112,8 +109,8 @@ class TraceAssembler:
         with self._lock:
             # Here, because installed conventions are loaded with the first span, not before.
             self._use(dispatch_for(self._conventions))
-            make = self._maker()
-            assembled = [self._translated(sdk_span_view(span), make) for span in spans]
+            views = list(map(sdk_span_view, spans))
+            assembled = self._assembled(views, self._made(views))
             rows = [entry.row for entry in assembled if entry.row is not None]
             self._count_calls_once(_children_first(assembled), rows)
         raise_tags(rows)
@@ -133,7 +130,7 @@ class TraceAssembler:
         with self._lock:
             view = sdk_span_view(with_parent(span, parent))
             self._use(dispatch_for(self._conventions))
-            return self._translated(view, self._recurring.make)
+            return self._assembled([view], [self._recurring.make(view)])[0]
 
     def _count_calls_once(
         self, assembled: Sequence[AssembledSpan], rows: Sequence[dict[str, Any]]
@@ -152,31 +149,37 @@ class TraceAssembler:
         if dispatch is not self._recurring.dispatch:
             self._recurring = Recurring(dispatch)
 
-    def _translated(self, span: SpanView, make: Callable[[SpanView], Made]) -> AssembledSpan:
-        try:
-            row, parent = make(span)
-            if self._strict_rows:
-                row = strict(row)
-        except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
-            return AssembledSpan(span, translation.bare(span, problem), _own_parent(span))
-        return AssembledSpan(span, row, parent)
+    def _made(self, spans: Sequence[SpanView]) -> list[Made]:
+        """The rows of spans that ended, of which log records may tell."""
+        if not len(self._logs):
+            return self._recurring.make_all(spans)
+        told = {
+            place: logs
+            for place, span in enumerate(spans)
+            if (logs := self._logs.take(span.trace_id, span.span_id))
+        }
+        others = [span for place, span in enumerate(spans) if place not in told]
+        made = iter(self._recurring.make_all(others))
+        return [
+            whole_way(span, self._recurring.dispatch, told[place]) if place in told else next(made)
+            for place, span in enumerate(spans)
+        ]
 
-    def _maker(self) -> Callable[[SpanView], Made]:
-        """What makes a row of a span that ended."""
-        return self._made if len(self._logs) else self._recurring.make
-
-    def _made(self, span: SpanView) -> Made:
-        """The row of a span that log records may tell of."""
-        logs = self._logs.take(span.trace_id, span.span_id)
-        if not logs:
-            return self._recurring.make(span)
-        reading, row = translation.make(span, logs, self._recurring.dispatch)
-        return row, reading.parent
+    def _assembled(self, spans: Sequence[SpanView], made: Sequence[Made]) -> list[AssembledSpan]:
+        rows: Iterable[dict[str, Any] | None] = (row for row, _ in made)
+        if self._strict_rows:
+            rows = map(_strict, spans, rows)
+        return [
+            AssembledSpan(span, row, parent)
+            for span, row, (_, parent) in zip(spans, rows, made, strict=True)
+        ]
 
 
-def _own_parent(span: SpanView) -> str | None:
-    value = span.attributes.get("braintrust.parent")
-    return value if isinstance(value, str) and value.strip() else None
+def _strict(span: SpanView, row: dict[str, Any] | None) -> dict[str, Any] | None:
+    try:
+        return strict(row)  # type: ignore[no-any-return]  # an object in, an object out
+    except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
+        return translation.bare(span, problem)
 
 
 def _children_first(assembled: list[AssembledSpan]) -> list[AssembledSpan]:

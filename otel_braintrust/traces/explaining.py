@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from otel_braintrust.traces.assembler import AssembledSpan, Made, TraceAssembler
-from otel_braintrust.translation import row as translation
+from otel_braintrust.traces.assembler import AssembledSpan, TraceAssembler
 from otel_braintrust.translation.explaining import explain, is_demoted
 from otel_braintrust.translation.explanation import DROPPED, Explanation, Fate, Origin
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.recording import Recorder
+from otel_braintrust.translation.recurring import Made, whole_way
 from otel_braintrust.translation.span import LogEvent, SpanView
 
 
@@ -51,18 +51,17 @@ class ExplainingAssembler(TraceAssembler):
         self._recorded.clear()
         return [(entry, self._explain(entry)) for entry in self.assemble(spans)]
 
-    def _maker(self) -> Callable[[SpanView], Made]:
-        return self._made
-
-    def _made(self, span: SpanView) -> Made:
-        logs = self._logs.take(span.trace_id, span.span_id)
+    def _made(self, spans: Sequence[SpanView]) -> list[Made]:
         dispatch = self._recurring.dispatch
-        recorder = Recorder(dispatch)
-        reading, row = translation.make(span, logs, dispatch, recorder)
-        if recorder.reading is not None:
-            recorded = _Recorded(recorder.reading, recorder, logs)
-            self._recorded[span.trace_id, span.span_id] = recorded
-        return row, reading.parent
+        made = []
+        for span in spans:
+            logs = self._logs.take(span.trace_id, span.span_id)
+            recorder = Recorder(dispatch)
+            made.append(whole_way(span, dispatch, logs, recorder))
+            if recorder.reading is not None:
+                recorded = _Recorded(recorder.reading, recorder, logs)
+                self._recorded[span.trace_id, span.span_id] = recorded
+        return made
 
     def _explain(self, entry: AssembledSpan) -> Explanation:
         span, row = entry.span, entry.row

@@ -7,11 +7,11 @@ messages of a call. For these no rule is run and nothing is decided. The rest is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from otel_braintrust.translation import simple_content
+from otel_braintrust.translation import metadata, simple_content
 from otel_braintrust.translation.conventions import Route
 from otel_braintrust.translation.conventions.marks import EVENTS, cue_of, is_needed, slot_of
 from otel_braintrust.translation.conventions.rules import Step, place_of
@@ -24,12 +24,15 @@ from otel_braintrust.translation.conventions.slots import (
     Texts,
 )
 from otel_braintrust.translation.outlines import Values, values_of
+from otel_braintrust.translation.parameters import is_set
+from otel_braintrust.translation.simple_content import Attributes, OddError, Reader
 
 # Blanks for the input, the output and the counts: of values that interweave, one or two are left.
 _TRIED = tuple(itertools.product((True, False), repeat=3))
 
 Varying = tuple[tuple[Route, str], ...]
-Reader = Callable[[Mapping[str, Any]], Any]
+
+_TEXT, _COUNT = {str}, {int}
 
 
 @dataclass(slots=True, eq=False)
@@ -65,11 +68,9 @@ class Blanks:
     is_whole: bool = field(init=False)
     named: frozenset[str] = field(init=False)
     written: frozenset[str] = field(init=False)
-    loose_of: Values = field(init=False)
     counts_of: Values = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loose_of = values_of(self.loose)
         self.counts_of = values_of([key for _, _, key in self.counts])
         families = {family for family, _, _ in self.counts}
         is_read = bool(self.rest or self.steps or self.has_events)
@@ -77,6 +78,51 @@ class Blanks:
         kept = (key for _, key, is_kept in self.entries if is_kept)
         self.named = frozenset(name for name, _, _ in self.entries)
         self.written = self.named.union(self.loose, kept)
+
+    def fill_entries(
+        self, common: dict[str, Any], attributes: Sequence[Attributes]
+    ) -> list[dict[str, Any]]:
+        """The metadata of several spans with these keys.
+
+        Args:
+            common: what all of them have.
+            attributes: the spans'.
+
+        Raises:
+            OddError: a value is not of the simple kind.
+        """
+        entries = [common.copy() for _ in attributes]
+        for key in self.loose:
+            for own, values in zip(entries, attributes, strict=True):
+                own[key] = metadata.shown(values[key])
+        for name, key, is_kept in self.entries:
+            column = [values[key] for values in attributes]
+            if not (_TEXT.issuperset(map(type, column)) and all(map(_is_plain, column))):
+                raise OddError
+            for own, value in zip(entries, column, strict=True):
+                own[name] = value
+                if is_kept:
+                    own[key] = value
+        return entries
+
+    def records(self, attributes: Sequence[Attributes]) -> list[dict[str, int]]:
+        """The token counts of several spans with these keys.
+
+        Args:
+            attributes: the spans'.
+
+        Raises:
+            OddError: one of them is no whole number.
+        """
+        names = [name for _, name, _ in self.counts]
+        columns = list(map(self.counts_of, attributes))
+        if not all(_COUNT.issuperset(map(type, values)) for values in columns):
+            raise OddError
+        return [dict(zip(names, values, strict=True)) for values in columns]
+
+
+def _is_plain(text: str) -> bool:
+    return is_set(text) and metadata.shown(text) is text
 
 
 class Draft:

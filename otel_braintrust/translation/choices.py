@@ -27,7 +27,7 @@ def to_choices(
     if type(value) is not list:
         value = decode(value)
     if type(value) is list and (plainly := list(map(plain_choice, value))) and all(plainly):
-        return _numbered(plainly, list(finish_reasons or ()))  # type: ignore[arg-type]  # no None
+        return _numbered(plainly, finish_reasons or ())  # type: ignore[arg-type]  # no None
     listed = value if isinstance(value, (list, tuple)) else [value]
     if len(listed) == 1 and isinstance(listed[0], (list, tuple)) and not is_pair(listed[0]):
         listed = listed[0]
@@ -40,7 +40,7 @@ def to_choices(
         choices.extend(
             {"index": index, "finish_reason": reason, "message": message} for message in found
         )
-    return _numbered(_joined(choices), list(finish_reasons or ()))
+    return _numbered(_joined(choices), finish_reasons or ())
 
 
 def _grouped(listed: Sequence[Any]) -> list[Any]:
@@ -132,10 +132,10 @@ def _as_parts(content: Any) -> list[Any]:
 
 
 def _numbered(
-    choices: list[dict[str, Any]], finish_reasons: list[Any]
+    choices: list[dict[str, Any]], finish_reasons: Sequence[Any]
 ) -> list[dict[str, Any]] | None:
     for position, choice in enumerate(choices):
-        if not isinstance(choice["index"], int) or isinstance(choice["index"], bool):
+        if type(choice["index"]) is not int:
             choice["index"] = position
         if choice["finish_reason"] is None and position < len(finish_reasons):
             choice["finish_reason"] = finish_reason_of(finish_reasons[position])

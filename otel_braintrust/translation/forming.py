@@ -17,10 +17,11 @@ from otel_braintrust.translation import (
     span_types,
 )
 from otel_braintrust.translation import row as translation
+from otel_braintrust.translation.amending import RARE
 from otel_braintrust.translation.conventions import Dispatch
 from otel_braintrust.translation.conventions.marks import EVENTS, cue_of, scopes_of
 from otel_braintrust.translation.conventions.rules import Step
-from otel_braintrust.translation.forms import RARE, Form
+from otel_braintrust.translation.forms import Form
 from otel_braintrust.translation.outlines import Outline
 from otel_braintrust.translation.reading import Reading
 from otel_braintrust.translation.recording import Recorder

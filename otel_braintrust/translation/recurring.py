@@ -11,16 +11,17 @@ span that it was made of, and hands a span back when something shows that its sh
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from otel_braintrust.translation import row as translation
+from otel_braintrust.translation.blanks import Blanks
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch
 from otel_braintrust.translation.forming import UnsettledError, new_form
 from otel_braintrust.translation.forms import Form
 from otel_braintrust.translation.outlines import Outline, Outlines
 from otel_braintrust.translation.resources import Resources
-from otel_braintrust.translation.span import SpanView
+from otel_braintrust.translation.span import LogEvent, SpanView
 from otel_braintrust.translation.strict import strict
 
 MAX_FORMS = 256
@@ -31,6 +32,10 @@ MAX_BLANKS = 256
 WINDOW = 512
 LEAST_HITS = WINDOW // 8
 NO_EVENTS: frozenset[str] = frozenset()
+
+# A row, None for a placeholder that is no span of its own, and the parent that its span names.
+Made = tuple[dict[str, Any] | None, str | None]
+NOTHING: Made = None, None
 
 
 class Recurring:
@@ -55,60 +60,96 @@ class Recurring:
         self._looked_up = self._pause = self._filled_before = 0
         self.filled = 0
 
-    def make(self, span: SpanView) -> tuple[dict[str, Any] | None, str | None]:
-        """Translate a span that has no log events.
+    def make(self, span: SpanView) -> Made:
+        """Translate a span that has no log events; see :meth:`make_all`."""
+        return self.make_all([span])[0]
+
+    def make_all(self, spans: Sequence[SpanView]) -> list[Made]:
+        """Translate spans that have no log events; those of one form are filled in together.
 
         Args:
-            span: the span's view.
+            spans: the spans' views.
 
         Returns:
-            Its row, as `row.make` makes it, and the parent that the span names.
+            For each its row, as `row.make` makes it, and the parent that the span names. Never
+            raises.
         """
-        if span.status_code == "ERROR" or self.dispatch.users or not self._is_searched():
-            return _whole_way(span, self.dispatch)
-        events = NO_EVENTS if span.has_only_attributes else _kinds_of_events(span)
-        if events is None:
-            return _whole_way(span, self.dispatch)
-        outline = self._outlines.of(span.attributes)
-        try:
-            resource = self._resources.number(span.resource)
-            shape = (outline.shape_of(span.attributes), span.frame, resource, events)
-            form = self._forms.get(shape)
-        except TypeError:  # a list or an object as a value
-            return _whole_way(span, self.dispatch)
-        if form is None:
-            row, parent = _whole_way(span, self.dispatch)
-            if row is not None and shape not in self._forms:
-                self._learn(span, outline, shape, row)
-            return row, parent
-        row = self._filled(span, form, outline)
-        if row is None:
-            return _whole_way(span, self.dispatch)
-        self.filled += 1
-        return row, form.parent
+        if self.dispatch.users or not self._is_searched(len(spans)):
+            return [whole_way(span, self.dispatch) for span in spans]
+        made: list[Made] = [NOTHING] * len(spans)
+        alike: dict[Blanks, tuple[Form, list[int]]] = {}
+        for place, span in enumerate(spans):
+            outline, shape, form = self._find(span)
+            blanks = form.blanks.get(outline) if form is not None else None
+            if form is None or blanks is None or blanks.is_provisional:
+                made[place] = self._first(span, outline, shape, form)
+            elif not blanks.is_whole:
+                made[place] = self._alone(form, blanks, span)
+            elif blanks in alike:
+                alike[blanks][1].append(place)
+            else:
+                alike[blanks] = form, [place]
+        for blanks, (form, places) in alike.items():
+            some = [spans[place] for place in places]
+            for place, each in zip(places, self._filled(form, blanks, some), strict=True):
+                made[place] = each
+        return made
 
-    def _is_searched(self) -> bool:
-        if self._pause:
-            self._pause -= 1
+    def _is_searched(self, count: int) -> bool:
+        if self._pause > 0:
+            self._pause -= count
             return False
-        self._looked_up += 1
+        self._looked_up += count
         if self._looked_up >= WINDOW:
             if self.filled - self._filled_before < LEAST_HITS:
                 self._pause = 8 * WINDOW
             self._looked_up, self._filled_before = 0, self.filled
         return True
 
-    def _filled(self, span: SpanView, form: Form, outline: Outline) -> dict[str, Any] | None:
-        blanks = form.blanks.get(outline)
-        if blanks is None:  # the first span of this form with these keys: rules read it
+    def _find(self, span: SpanView) -> tuple[Outline, Hashable, Form | None]:
+        """The outline of a span, its shape (None: it has none), and the form of that."""
+        outline = self._outlines.of(span.attributes)
+        events = NO_EVENTS if span.has_only_attributes else _kinds_of_events(span)
+        if events is None or span.status_code == "ERROR":
+            return outline, None, None
+        number = self._resources.number(span.resource)
+        try:
+            shape = outline.shape_of(span.attributes), span.frame, number, events
+            return outline, shape, self._forms.get(shape)
+        except TypeError:  # a list or an object as a value
+            return outline, None, None
+
+    def _first(self, span: SpanView, outline: Outline, shape: Hashable, form: Form | None) -> Made:
+        """Translate a span that is the first of its kind, or the second, and learn from it."""
+        if form is not None and outline not in form.blanks:  # the first with these keys
             if len(form.blanks) >= MAX_BLANKS:
                 form.blanks.clear()
             blanks = form.blanks[outline] = form.no_blanks(outline)
-        elif blanks.is_provisional:
-            row, _ = _whole_way(span, self.dispatch)
+            return self._alone(form, blanks, span)
+        row, parent = whole_way(span, self.dispatch)
+        if form is not None:
             self._find_blanks(span, form, outline, row)
-            return row
-        return form.fill(span, blanks)
+        elif row is not None and shape is not None and shape not in self._forms:
+            self._learn(span, outline, shape, row)
+        return row, parent
+
+    def _filled(self, form: Form, blanks: Blanks, spans: Sequence[SpanView]) -> list[Made]:
+        """Fill in spans of a form that have the same keys; one that does not fit goes alone."""
+        rows = _rows(form, blanks, spans)
+        if rows is None:
+            return [self._alone(form, blanks, span) for span in spans]
+        self.filled += len(rows)
+        return [(row, form.parent) for row in rows]
+
+    def _alone(self, form: Form, blanks: Blanks, span: SpanView) -> Made:
+        """Fill in one span of a form; if it does not fit it goes the whole way."""
+        rows = _rows(form, blanks, [span])
+        if rows is None and blanks.otherwise is not None:
+            rows = _rows(form, blanks.otherwise, [span])
+        if rows is None:
+            return whole_way(span, self.dispatch)
+        self.filled += 1
+        return rows[0], form.parent
 
     def _learn(
         self, span: SpanView, outline: Outline, shape: Hashable, row: dict[str, Any]
@@ -131,7 +172,7 @@ class Recurring:
             self._outlines.settle(found.keys)
             self._forms.clear()
             return
-        if form is not None and _is(row, form.fill(span, form.no_blanks(outline))):
+        if form is not None and _fits(form, form.no_blanks(outline), span, row):
             self._find_blanks(span, form, outline, row)
             self._forms[shape] = form
 
@@ -141,7 +182,7 @@ class Recurring:
         """Find who writes the attributes with some keys into a form, and see that it does."""
         plain = form.no_blanks(outline)
         drafts = form.drafts(outline)
-        blanks = next((each for each in drafts if _is(row, form.fill(span, each))), None)
+        blanks = next((each for each in drafts if _fits(form, each, span, row)), None)
         if blanks is not None:
             blanks.otherwise = plain
         form.blanks[outline] = found = blanks or plain
@@ -162,10 +203,41 @@ def _kinds_of_events(span: SpanView) -> frozenset[str] | None:
     return frozenset(event.name for event in span.events)
 
 
-def _is(row: dict[str, Any] | None, filled: dict[str, Any] | None) -> bool:
-    return filled is not None and strict(filled) == strict(row)
+def _rows(form: Form, blanks: Blanks, spans: Sequence[SpanView]) -> list[dict[str, Any]] | None:
+    """The rows of spans of a form; None if one of them shows more than its shape tells."""
+    try:
+        return form.fill(spans, blanks)
+    except Exception:  # noqa: BLE001 - the whole way tells what failed, and keeps the rest
+        return None
 
 
-def _whole_way(span: SpanView, dispatch: Dispatch) -> tuple[dict[str, Any] | None, str | None]:
-    reading, row = translation.make(span, (), dispatch)
+def _fits(form: Form, blanks: Blanks, span: SpanView, row: dict[str, Any] | None) -> bool:
+    """Tell whether a span's row comes out of a form as it came the whole way."""
+    rows = _rows(form, blanks, [span])
+    return rows is not None and strict(rows[0]) == strict(row)
+
+
+def whole_way(
+    span: SpanView,
+    dispatch: Dispatch,
+    log_events: Sequence[LogEvent] = (),
+    run: translation.Run | None = None,
+) -> Made:
+    """Translate a span by itself; at worst its row holds what it held.
+
+    Args:
+        span: the span's view.
+        dispatch: the compiled tables.
+        log_events: log records of the span that carry its content.
+        run: what runs the rules; None: they are called.
+    """
+    try:
+        reading, row = translation.make(span, log_events, dispatch, run)
+    except Exception as problem:  # noqa: BLE001 - one span's content must not harm the others
+        return translation.bare(span, problem), _own_parent(span)
     return row, reading.parent
+
+
+def _own_parent(span: SpanView) -> str | None:
+    value = span.attributes.get("braintrust.parent")
+    return value if isinstance(value, str) and value.strip() else None

@@ -19,11 +19,14 @@ from otel_braintrust.translation.outlines import values_of
 from otel_braintrust.translation.plain_messages import PLAIN_ROLES
 from otel_braintrust.translation.wrappers import unwrap
 
-Reader = Callable[[Mapping[str, Any]], Any]
+Attributes = Mapping[str, Any]
+# Reads what several spans with the same keys have.
+Reader = Callable[[Sequence[Attributes]], list[Any]]
 
 # What the text of a message begins with that may be more than a text.
 _MAY_BE_MORE = frozenset({"", "[", "{", '"', " ", "\n"})
-_OPENINGS = ("{", "[", '"')
+_OPENINGS = frozenset({"{", "[", '"'})
+_LIST = {"["}
 _TEXT = {str}
 _beginning = itemgetter(slice(1))
 
@@ -65,9 +68,9 @@ def reader_of_texts(
     reasons_of = values_of([reason for _, _, reason in members if reason is not None])
     listed = list(reasons)
 
-    def read(attributes: Mapping[str, Any]) -> Any:
+    def read(attributes: Attributes) -> Any:
         roles, texts = roles_of(attributes), texts_of(attributes)
-        if not PLAIN_ROLES.issuperset(roles) or set(map(type, texts)) != _TEXT:
+        if not PLAIN_ROLES.issuperset(roles) or not _TEXT.issuperset(map(type, texts)):
             raise OddError
         if not _MAY_BE_MORE.isdisjoint(map(_beginning, texts)):
             raise OddError
@@ -82,7 +85,7 @@ def reader_of_texts(
             messages[place]["finish_reason"] = reason
         return to_choices(messages, listed)
 
-    return read
+    return lambda several: list(map(read, several))
 
 
 def with_system_of(key: str, read: Reader) -> Reader:
@@ -92,43 +95,56 @@ def with_system_of(key: str, read: Reader) -> Reader:
         key: the system prompt's.
         read: the reader of the messages.
     """
-    return lambda attributes: with_system(read(attributes), attributes[key])
+    return lambda several: [
+        with_system(messages, attributes[key])
+        for messages, attributes in zip(read(several), several, strict=True)
+    ]
 
 
 def _messages(key: str) -> Reader:
-    def read(attributes: Mapping[str, Any]) -> Any:
-        messages = to_messages(_listed_in(attributes[key]))
-        if not messages or (len(messages) == 1 and messages[0].get("content") in NOTHING):
-            raise OddError
-        return messages
+    def read(several: Sequence[Attributes]) -> list[Any]:
+        found = [to_messages(parse(text)) for text in _lists(key, several)]
+        for messages in found:
+            if not messages or (len(messages) == 1 and messages[0].get("content") in NOTHING):
+                raise OddError
+        return found
 
     return read
 
 
 def _choices(key: str, reasons: list[Any]) -> Reader:
-    def read(attributes: Mapping[str, Any]) -> Any:
-        choices = to_choices(_listed_in(attributes[key]), reasons)
-        if not choices:
-            raise OddError
-        for choice in choices:
-            message = choice["message"]
-            if message.get("role") == "tool" or message.get("content") in NOTHING:
+    def read(several: Sequence[Attributes]) -> list[Any]:
+        found = [to_choices(parse(text), reasons) for text in _lists(key, several)]
+        for choices in found:
+            if not choices:
                 raise OddError
-        return choices
+            for choice in choices:
+                message = choice["message"]
+                if message.get("role") == "tool" or message.get("content") in NOTHING:
+                    raise OddError
+        return found
 
     return read
 
 
-def _listed_in(text: Any) -> Any:
-    if type(text) is not str or text[:1] != "[":
+def _texts(key: str, several: Sequence[Attributes]) -> list[str]:
+    texts = [attributes[key] for attributes in several]
+    if not _TEXT.issuperset(map(type, texts)):
         raise OddError
-    return parse(text)
+    return texts
+
+
+def _lists(key: str, several: Sequence[Attributes]) -> list[str]:
+    """The texts of an attribute, of which each begins as a list does."""
+    texts = _texts(key, several)
+    if not _LIST.issuperset(map(_beginning, texts)):
+        raise OddError
+    return texts
 
 
 def _value(key: str, side: str, span_type: str) -> Reader:
-    def read(attributes: Mapping[str, Any]) -> Any:
-        text = attributes[key]
-        if type(text) is not str or is_placeholder(text):
+    def read(text: str) -> Any:
+        if is_placeholder(text):
             raise OddError
         value = decode_container(text)
         if value is text:
@@ -139,14 +155,14 @@ def _value(key: str, side: str, span_type: str) -> Reader:
             raise OddError
         return value
 
-    return read
+    return lambda several: list(map(read, _texts(key, several)))
 
 
 def _text(key: str) -> Reader:
-    def read(attributes: Mapping[str, Any]) -> Any:
-        text = attributes[key]
-        if type(text) is not str or is_placeholder(text) or text[:1] in _OPENINGS:
+    def read(several: Sequence[Attributes]) -> list[str]:
+        texts = _texts(key, several)
+        if any(map(is_placeholder, texts)) or not _OPENINGS.isdisjoint(map(_beginning, texts)):
             raise OddError
-        return text
+        return texts
 
     return read
