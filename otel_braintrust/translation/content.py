@@ -182,7 +182,7 @@ def _put_back(
     """Put a loser back into the leftovers, less what the row says already."""
     if winner is not None and candidate.raw is winner.raw:
         return
-    if winner is not None and all(is_placeholder(raw) for raw in candidate.raw.values()):
+    if winner is not None and all(map(is_placeholder, candidate.raw.values())):
         return
     if winner is not None and _says_the_same(reading, side, candidate, value, span_type):
         reading.remainders.update(candidate.raw)

@@ -146,6 +146,9 @@ def _with_reasons(choices: list[dict[str, Any]], reasons: list[Any]) -> list[dic
 
 def take_request(reading: Reading, request: Request) -> None:
     """Fill parameters and model from a request, below what attributes say."""
+    if request.is_taken:
+        return
+    request.is_taken = True
     for name, value in request.parameters.items():
         reading.suggest(name, 80, "request payload", value)
     if request.model:
@@ -153,6 +156,10 @@ def take_request(reading: Reading, request: Request) -> None:
 
 
 def take_response(reading: Reading, response: Response) -> None:
+    """Fill model and counts from a response, below what attributes say."""
+    if response.is_taken:
+        return
+    response.is_taken = True
     if response.model:
         reading.suggest("response_model", 80, "response payload", response.model)
     for name, count in response.counts.items():

@@ -24,11 +24,14 @@ class Gathered:
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     refusal: str | None = None
     results: list[ToolResult] = field(default_factory=list)
-    order: list[str] = field(default_factory=list)
 
 
 Part = Mapping[str, Any]
 
 
 def first(part: Part, *keys: str) -> Any:
-    return next((part[key] for key in keys if part.get(key) is not None), None)
+    for key in keys:
+        found = part.get(key)
+        if found is not None:
+            return found
+    return None

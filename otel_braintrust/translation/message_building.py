@@ -39,6 +39,9 @@ _READ_KEYS = frozenset(
     ]
 )
 
+# Where calls, or a refusal, may stand beside a message's content.
+_CALLS = frozenset({"additional_kwargs", "function_call", "refusal", "toolCalls", "tool_calls"})
+
 
 def item_messages(item: Mapping[str, Any]) -> list[Message]:
     """Convert an item of the Responses API, or a part, that stands where a message does."""
@@ -79,6 +82,8 @@ class MessageBuilder:
 
     def add_calls(self, body: Mapping[str, Any]) -> None:
         """Add the calls that stand beside the content, unless the content had them already."""
+        if _CALLS.isdisjoint(body):
+            return
         extra = body.get("additional_kwargs")
         sources = [body.get("tool_calls"), body.get("toolCalls")]
         if isinstance(extra, dict):
@@ -129,7 +134,7 @@ class MessageBuilder:
             message["tool_calls"] = gathered.tool_calls
         if gathered.refusal:
             message["refusal"] = gathered.refusal
-        self.done.append({**message, **self._extras()})
+        self.done.append(message if _READ_KEYS.issuperset(self.body) else message | self._extras())
 
     def _extras(self, also_read: tuple[str, ...] = ()) -> dict[str, Any]:
         return {

@@ -101,7 +101,7 @@ def _keep_differing(reading: Reading, found: usage.Usage) -> None:
     if len(reading.usage.families) == 1:
         return
     for family, record in reading.usage.families.items():
-        if family == found.family:
+        if family == found.family or record.items() <= found.counts.items():
             continue
         for name, count in record.items():
             key = reading.usage.keys.get(family, {}).get(name, "")

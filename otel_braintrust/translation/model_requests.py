@@ -22,12 +22,17 @@ from otel_braintrust.translation.roles import role_of
 
 @dataclass(slots=True)
 class Request:
-    """What a request to a model asked: messages, model, parameters (canonical and other)."""
+    """What a request to a model asked: messages, model, parameters (canonical and other).
+
+    Attributes:
+        is_taken: what it says besides its messages is noted already.
+    """
 
     messages: list[Message] | None = None
     model: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     other: dict[str, Any] = field(default_factory=dict)
+    is_taken: bool = False
 
 
 MODEL_KEYS = ("model", "modelId", "model_id", "model_name", "modelVersion", "model_version")
@@ -101,7 +106,7 @@ def _messages_of(holder: Mapping[str, Any]) -> list[Message] | None:
     messages: list[Message] | None = None
     for key in _MESSAGE_KEYS:
         raw = holder.get(key)
-        if is_placeholder(raw):
+        if raw is None or is_placeholder(raw):
             continue
         if isinstance(raw, dict) and not is_message(raw):
             inner = read_request(raw)
@@ -124,7 +129,7 @@ def _messages_of(holder: Mapping[str, Any]) -> list[Message] | None:
 def system_of(holder: Mapping[str, Any]) -> Any:
     """Find a request's system prompt, in itself or in its configuration."""
     for key in _SYSTEM_KEYS:
-        if not is_placeholder(holder.get(key)):
+        if key in holder and not is_placeholder(holder[key]):
             return holder[key]
     config = holder.get("config") or holder.get("generation_config")
     return system_of(config) if isinstance(config, dict) else None

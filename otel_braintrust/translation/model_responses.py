@@ -16,13 +16,18 @@ from otel_braintrust.translation.roles import finish_reason_of, role_of
 
 @dataclass(slots=True)
 class Response:
-    """What a model answered: choices, model, usage and what else the response says."""
+    """What a model answered: choices, model, usage and what else the response says.
+
+    Attributes:
+        is_taken: what it says besides its choices is noted already.
+    """
 
     choices: list[dict[str, Any]] | None = None
     model: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     excludes_cache: bool = False
     response_id: str | None = None
+    is_taken: bool = False
 
 
 def read_response(value: Any) -> Response | None:
@@ -72,7 +77,7 @@ _OUTPUT_ITEMS = frozenset(
 
 def _choices_of(holder: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     for key, read in _RESPONSE_FORMS.items():
-        if not is_placeholder(holder.get(key)):
+        if key in holder and not is_placeholder(holder[key]):
             choices = read(holder, holder[key])
             if choices:
                 return choices
@@ -280,8 +285,7 @@ _USAGE_KEYS = (
 
 def _usage_of(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
     for key in _USAGE_KEYS:
-        found = usage.of_payload(holder.get(key))
-        if found[0]:
+        if key in holder and (found := usage.of_payload(holder[key]))[0]:
             return _with_details(found, holder.get("raw"))
     if "eval_count" in holder:  # Ollama has its counts at the top
         return usage.of_payload(

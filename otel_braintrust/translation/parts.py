@@ -40,9 +40,9 @@ def gather(part: Any, into: Gathered) -> None:
     kind = part.get("type") or part.get("block_type") or part.get("kind")
     reader = BY_TYPE.get(kind) if isinstance(kind, str) else None
     if reader is None and not kind:
-        reader = next(
-            (BY_KEY[key] for key in BY_KEY if key in part and part[key] is not None), None
-        )
+        known = [key for key in part if key in BY_KEY and part[key] is not None]
+        if known:
+            reader = BY_KEY[known[0] if len(known) == 1 else min(known, key=_PLACES.__getitem__)]
     if reader is None:
         into.content.append(dict(part))
     else:
@@ -72,10 +72,21 @@ def _second_layer(text: str) -> str | None:
     return None if isinstance(inner, str) else to_text(inner)
 
 
+_BESIDE_TEXT_IN_ORDER = (
+    "visible",
+    "cache_control",
+    "annotations",
+    "providerMetadata",
+    "signature",
+    "thought_signature",
+)
+_BESIDE_TEXT = frozenset(_BESIDE_TEXT_IN_ORDER)
+
+
 def _read_text(part: Part, into: Gathered) -> None:
-    text = next(
-        (part[key] for key in ("text", "content", "value") if part.get(key) is not None), ""
-    )
+    text = first(part, "text", "content", "value")
+    if text is None:
+        text = ""
     if isinstance(text, dict) and isinstance(text.get("value"), str):
         text = text["value"]
     if isinstance(text, list) and all(isinstance(inner, dict) for inner in text):
@@ -83,14 +94,7 @@ def _read_text(part: Part, into: Gathered) -> None:
             gather(inner, into)
         return
     kept = {"type": "text", "text": text if isinstance(text, str) else to_text(text)}
-    for key in (
-        "visible",
-        "cache_control",
-        "annotations",
-        "providerMetadata",
-        "signature",
-        "thought_signature",
-    ):
+    for key in () if _BESIDE_TEXT.isdisjoint(part) else _BESIDE_TEXT_IN_ORDER:
         if part.get(key) not in (None, [], {}) and part.get(key) is not True:
             kept[key] = part[key]
     into.content.append(kept)
@@ -269,7 +273,7 @@ def _read_gemini_text(part: Part, into: Gathered) -> None:
             into,
         )
     else:
-        _read_text({key: value for key, value in part.items() if key != "thought"}, into)
+        _read_text(part, into)
 
 
 def _read_refusal(part: Part, into: Gathered) -> None:
@@ -358,6 +362,9 @@ BY_KEY: dict[str, Reader] = {
     "text": _read_gemini_text,
     "content": _read_text,
 }
+
+
+_PLACES = {key: place for place, key in enumerate(BY_KEY)}
 
 
 def collapse(parts: list[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -84,25 +84,57 @@ def _unsaid(value: Any, name: str, said: Said, depth: int) -> Any:
                 return _unsaid(parsed, name, said, depth + 1)
         return value
     if kind is dict or isinstance(value, dict):
-        texts, numbers = said.texts, said.numbers
-        kept = {}
-        for key, inner in value.items():
-            kind = type(inner)
-            # Said most often, and found without a call for each leaf.
-            if kind is str:
-                if inner in texts:
-                    continue
-            elif inner is None or (kind in _NUMBERS and (key, inner) in numbers):
+        return _unsaid_members(value, said, depth)
+    if kind is list or isinstance(value, (list, tuple)):
+        return _unsaid_items(value, name, said, depth)
+    return _NOTHING if _is_said(name, value, said) else value
+
+
+def _unsaid_members(value: Mapping[str, Any], said: Said, depth: int) -> Any:
+    if depth == MAX_DEPTH:
+        return _NOTHING
+    texts, numbers = said.texts, said.numbers
+    kept = {}
+    for key, inner in value.items():
+        kind = type(inner)
+        # Leaves, which are most of what a payload has, cost no call for each.
+        if kind is str:
+            if inner in texts or not inner:
+                continue
+            if inner[0] not in _MAY_BE_JSON:
+                kept[key] = inner
                 continue
             rest = _unsaid(inner, str(key), said, depth + 1)
-            if rest is not _NOTHING:
-                kept[key] = rest
-        return kept or _NOTHING
-    if kind is list or isinstance(value, (list, tuple)):
-        items = [_unsaid(inner, name, said, depth + 1) for inner in value]
-        return [inner for inner in items if inner is not _NOTHING] or _NOTHING
+        elif inner is None:
+            continue
+        elif kind in _NUMBERS:
+            if (key, inner) not in numbers and not _is_said(str(key), inner, said):
+                kept[key] = inner
+            continue
+        elif kind is dict:
+            rest = _unsaid_members(inner, said, depth + 1) if inner else _NOTHING
+        elif kind is list:
+            rest = _unsaid_items(inner, str(key), said, depth + 1) if inner else _NOTHING
+        else:
+            rest = _unsaid(inner, str(key), said, depth + 1)
+        if rest is not _NOTHING:
+            kept[key] = rest
+    return kept or _NOTHING
+
+
+def _unsaid_items(value: Sequence[Any], name: str, said: Said, depth: int) -> Any:
+    if depth == MAX_DEPTH:
+        return _NOTHING
+    if _NUMBERS.issuperset(map(type, value)):  # a vector has thousands of them
+        return [inner for inner in value if not _is_said(name, inner, said)] or _NOTHING
+    items = [_unsaid(inner, name, said, depth + 1) for inner in value]
+    return [inner for inner in items if inner is not _NOTHING] or _NOTHING
+
+
+def _is_said(name: str, value: Any, said: Said) -> bool:
+    """Tell whether the row holds a number: under its name, or as a count of tokens under any."""
+    if name == "index" or (name, value) in said.numbers:
+        return True
     lowered = name.lower()
     is_count = "token" in lowered or "count" in lowered
-    if (name, value) in said.numbers or (is_count and (value in said.counts or value == 0)):
-        return _NOTHING
-    return _NOTHING if name == "index" else value
+    return is_count and (value in said.counts or value == 0)

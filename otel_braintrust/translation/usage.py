@@ -40,6 +40,8 @@ FAMILIES = (
     "payload",
 )
 
+_OURS = frozenset(FAMILIES)
+
 _INTEGER = re.compile(r'^[\s"]*(\d{1,18}(?:\.0*)?|\d{1,18}(?:\.\d+)?[eE][+]?\d{1,3})[\s"]*$')
 
 
@@ -49,6 +51,8 @@ MAX_TOKENS = 2**53
 
 def token_count(value: Any) -> int | None:
     """Read a token count: an integer, an integral float, a Decimal or text of one; else None."""
+    if type(value) is int:
+        return value if 0 <= value <= MAX_TOKENS else None
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -71,7 +75,11 @@ class UsageRecords:
 
     def add(self, family: str, name: str, count: int, key: str) -> bool:
         """Note a count; the first of a name wins within its family."""
-        record = self.families.setdefault(family, {})
+        record = self.families.get(family)
+        if record is None:
+            self.families[family] = {name: count}
+            self.keys.setdefault(family, {})[name] = key
+            return True
         if name in record and (record[name] or not count):
             return False
         record[name] = count
@@ -177,22 +185,26 @@ def resolve(
 
 def _families_of(records: UsageRecords) -> Sequence[str]:
     """Name the families by authority: those of users' conventions, then ours."""
-    theirs = [name for name in records.families if name not in FAMILIES]
-    return [*theirs, *FAMILIES] if theirs else FAMILIES
+    if _OURS.issuperset(records.families):
+        return FAMILIES
+    return [*(name for name in records.families if name not in _OURS), *FAMILIES]
 
 
 def _choose(records: UsageRecords) -> str | None:
     if len(records.families) == 1:
         return next(iter(records.families))
-    present = [name for name in _families_of(records) if records.families.get(name)]
-    complete = [
-        name
-        for name in present
-        if {PROMPT, COMPLETION} <= records.families[name].keys()
-        and any(records.families[name].values())
-    ]
-    some = [name for name in present if any(records.families[name].values())]
-    return next(iter(complete or some or present), None)
+    some = empty = None
+    for name in _families_of(records):
+        record = records.families.get(name)
+        if not record:
+            continue
+        if not any(record.values()):
+            empty = empty or name
+        elif PROMPT in record and COMPLETION in record:
+            return name
+        else:
+            some = some or name
+    return some or empty
 
 
 def _agree(ours: Mapping[str, int], theirs: Mapping[str, int]) -> bool:
@@ -349,6 +361,11 @@ _PAYLOAD_NAMES: dict[str, str] = {
     "input_token_details.audio": PROMPT_AUDIO,
     "output_token_details.audio": COMPLETION_AUDIO,
 }
+_DETAIL_NAMES: dict[str, dict[str, str]] = {}
+for _key, _name in _PAYLOAD_NAMES.items():
+    _holder, _, _detail = _key.partition(".")
+    if _detail:
+        _DETAIL_NAMES.setdefault(_holder, {})[_detail] = _name
 # Names by which only APIs speak whose input leaves the cache tokens out (Anthropic, Bedrock).
 _EXCLUSIVE_NAMES = frozenset(
     {"cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens"}
@@ -368,24 +385,32 @@ def of_payload(value: Any, *, includes_cache: bool = False) -> tuple[dict[str, i
     counts: dict[str, int] = {}
     if not isinstance(value, dict):
         return counts, False
-    flat = dict(value)
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            flat |= {f"{key}.{name}": count for name, count in inner.items()}
-    for key, raw in flat.items():
-        name = _PAYLOAD_NAMES.get(key)
-        count = token_count(raw) if name else None
-        if name and count is not None and not counts.get(name):
-            counts[name] = count
+    details: list[tuple[Mapping[str, str], dict[str, Any]]] = []
+    for key, raw in value.items():
+        if isinstance(raw, dict):
+            if key in _DETAIL_NAMES:
+                details.append((_DETAIL_NAMES[key], raw))
+        elif (name := _PAYLOAD_NAMES.get(key)) is not None:
+            _note(counts, name, raw)
+    for names, inner in details:
+        for key, raw in inner.items():
+            if (name := names.get(key)) is not None:
+                _note(counts, name, raw)
     excludes = (
         not includes_cache
-        and not _EXCLUSIVE_NAMES.isdisjoint(flat)
-        and ("input_tokens" in flat or "inputTokens" in flat)
+        and not _EXCLUSIVE_NAMES.isdisjoint(value)
+        and ("input_tokens" in value or "inputTokens" in value)
     )
-    if counts.get(REASONING) and ("thoughts_token_count" in flat or "thoughtsTokenCount" in flat):
+    if counts.get(REASONING) and ("thoughts_token_count" in value or "thoughtsTokenCount" in value):
         counts[COMPLETION] = counts.get(COMPLETION, 0) + counts[REASONING]
     if excludes and PROMPT in counts:
         if counts.get(TOTAL) == counts[PROMPT] + counts.get(COMPLETION, 0):
             counts.pop(TOTAL)
         counts[PROMPT] += counts.get(CACHED, 0) + _written(counts)
     return counts, excludes
+
+
+def _note(counts: dict[str, int], name: str, raw: Any) -> None:
+    """Note a count, unless one that is not zero is there."""
+    if not counts.get(name) and (count := token_count(raw)) is not None:
+        counts[name] = count

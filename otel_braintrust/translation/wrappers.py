@@ -8,6 +8,7 @@ goes to the metadata (`remainder`).
 from __future__ import annotations
 
 import ast
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -38,6 +39,8 @@ OUTPUTS: tuple[tuple[frozenset[str], str], ...] = (
 # Whatever has none of these is no wrapper.
 _INPUT_NAMES = frozenset().union(*(keys for keys, _ in INPUTS))
 _OUTPUT_NAMES = frozenset().union(*(keys for keys, _ in OUTPUTS))
+# What no framework serialised, and none dumped, has none of these.
+_OF_FRAMEWORKS = frozenset({"additional_kwargs", "data", "lc"})
 MAX_DEPTH = 32
 _CALL = frozenset({"args", "kwargs"})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -95,31 +98,49 @@ def plain(value: Any, depth: int = 0) -> Any:
     """Turn LangChain's serialised objects, wherever they stand in a value, into what they mean.
 
     Args:
-        value: a parsed value; messages in it become chat messages, prompts lists of them.
+        value: a parsed value; messages in it become chat messages, prompts lists of them. What has
+            none of these is handed back as it is.
         depth: how deep in the value this is.
     """
     if depth > MAX_DEPTH or type(value) in _SCALARS:
         return value
     if isinstance(value, dict):
-        if _is_serialised(value):
-            body = value["kwargs"]
-            listed = body.get("messages")
-            if isinstance(listed, (list, tuple)) and listed and "content" not in body:
-                return to_messages(list(listed)) or value
-            messages = to_messages(value) if is_message(value) and "content" in body else None
-            return messages[0] if messages and len(messages) == 1 else value
-        if is_message(value) and (isinstance(value.get("data"), dict) or _is_dumped(value)):
-            messages = to_messages(value)
-            return messages[0] if messages and len(messages) == 1 else value
-        return {
-            key: inner if type(inner) in _SCALARS else plain(inner, depth + 1)
-            for key, inner in value.items()
-        }
+        if not _OF_FRAMEWORKS.isdisjoint(value) and (meant := _meant(value)) is not None:
+            return meant
+        return _with_plain_members(value, depth)
     if isinstance(value, (list, tuple)):
         if _SCALARS.issuperset(map(type, value)):
-            return list(value)
-        return [plain(inner, depth + 1) for inner in value]
+            return value if type(value) is list else list(value)
+        made = [plain(inner, depth + 1) for inner in value]
+        is_same = type(value) is list and all(map(operator.is_, made, value))
+        return value if is_same else made
     return value
+
+
+def _with_plain_members(value: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return an object with its members made plain: itself if they are."""
+    changed: dict[str, Any] = {}
+    for key, inner in value.items():
+        if type(inner) not in _SCALARS:
+            made = plain(inner, depth + 1)
+            if made is not inner:
+                changed[key] = made
+    return {**value, **changed} if changed else value
+
+
+def _meant(value: dict[str, Any]) -> Any:
+    """Return what an object that a framework wrote means; None if no framework did."""
+    if _is_serialised(value):
+        body = value["kwargs"]
+        listed = body.get("messages")
+        if isinstance(listed, (list, tuple)) and listed and "content" not in body:
+            return to_messages(list(listed)) or value
+        messages = to_messages(value) if is_message(value) and "content" in body else None
+        return messages[0] if messages and len(messages) == 1 else value
+    if is_message(value) and (isinstance(value.get("data"), dict) or _is_dumped(value)):
+        messages = to_messages(value)
+        return messages[0] if messages and len(messages) == 1 else value
+    return None
 
 
 def _is_serialised(value: Mapping[str, Any]) -> bool:
