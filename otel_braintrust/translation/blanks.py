@@ -23,6 +23,7 @@ from otel_braintrust.translation.conventions.slots import (
     System,
     Texts,
 )
+from otel_braintrust.translation.conversations import Conversations
 from otel_braintrust.translation.outlines import Values, values_of
 from otel_braintrust.translation.parameters import is_set
 from otel_braintrust.translation.simple_content import Attributes, OddError, Reader
@@ -135,6 +136,7 @@ class Draft:
         reasons: reasons why the model stopped, for answers that carry none.
         steps: what puts varying attributes together.
         has_events: the span has events besides.
+        conversations: reads messages.
     """
 
     def __init__(
@@ -146,7 +148,9 @@ class Draft:
         reasons: Sequence[Any],
         steps: Sequence[Step],
         has_events: bool,
+        conversations: Conversations,
     ) -> None:
+        self._conversations = conversations
         self._varying = varying
         self._span_type = span_type
         self._taken = taken
@@ -249,7 +253,9 @@ class Draft:
 
     def _of_key(self, key: str) -> tuple[Reader | None, list[str]]:
         slot = next(slot for slot, _, found in self._with(Content) if found == key)
-        reader = simple_content.reader_of(slot.form, key, slot.side, self._span_type, self._reasons)
+        reader = simple_content.reader_of(
+            slot.form, key, slot.side, self._span_type, self._reasons, self._conversations
+        )
         return reader, [key]
 
     def _of_family(self, family: str) -> tuple[Reader | None, list[str]]:

@@ -21,6 +21,7 @@ from otel_braintrust.translation.amending import RARE
 from otel_braintrust.translation.conventions import Dispatch
 from otel_braintrust.translation.conventions.marks import EVENTS, cue_of, scopes_of
 from otel_braintrust.translation.conventions.rules import Step
+from otel_braintrust.translation.conversations import Conversations
 from otel_braintrust.translation.forms import Form
 from otel_braintrust.translation.outlines import Outline
 from otel_braintrust.translation.reading import Reading
@@ -103,13 +104,16 @@ class _Watcher(Recorder):
             self._watch.is_on = True
 
 
-def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | None:
+def new_form(
+    span: SpanView, outline: Outline, dispatch: Dispatch, conversations: Conversations
+) -> Form | None:
     """Work out what all spans of this one's shape have in common.
 
     Args:
         span: a span without links.
         outline: its keys.
         dispatch: the compiled tables.
+        conversations: reads messages.
 
     Returns:
         The form, or None where there is none: what the span tells is interwoven.
@@ -137,7 +141,7 @@ def new_form(span: SpanView, outline: Outline, dispatch: Dispatch) -> Form | Non
         span_type = _type_of(span, outline, dispatch)
         if span_type is None:
             return None
-        form = Form(span, span_type, settle, steps, dispatch, outline.varying)
+        form = Form(span, span_type, settle, steps, dispatch, outline.varying, conversations)
     except UnsettledError:
         raise
     except Exception:  # noqa: BLE001 - the whole way tells what failed, and keeps the rest

@@ -12,6 +12,7 @@ from otel_braintrust.translation.amending import Amender
 from otel_braintrust.translation.blanks import Blanks, Draft, Varying
 from otel_braintrust.translation.conventions import Dispatch
 from otel_braintrust.translation.conventions.rules import Step
+from otel_braintrust.translation.conversations import Conversations
 from otel_braintrust.translation.outlines import Outline
 from otel_braintrust.translation.settled import Settle, Settled
 from otel_braintrust.translation.simple_content import Attributes, OddError
@@ -28,6 +29,7 @@ class Form:
         steps: what puts varying attributes together.
         dispatch: the compiled tables, for the events.
         varying: the span's varying attributes.
+        conversations: reads messages.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class Form:
         steps: list[Step],
         dispatch: Dispatch,
         varying: Varying,
+        conversations: Conversations,
     ) -> None:
+        self._conversations = conversations
         # Held, so that no other object gets its id while the shape is known.
         self._held = span.scope_attributes
         self._span_type = span_type
@@ -91,6 +95,7 @@ class Form:
             reasons=self._reasons,
             steps=self._steps,
             has_events=self._has_events,
+            conversations=self._conversations,
         )
         whole = (bool(draft.counts), [], False, False) == self._amender.signs
         return (each for each in draft.all_blanks() if whole or not each.is_whole)

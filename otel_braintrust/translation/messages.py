@@ -69,6 +69,26 @@ def _listed(value: Sequence[Any], default_role: str) -> list[Message] | None:
     return _many(value, default_role)
 
 
+def simple_messages(values: Any) -> list[Message] | None:
+    """Convert a list of messages of which each can be converted by itself.
+
+    Args:
+        values: anything.
+
+    Returns:
+        The messages, before :func:`without_repeats`; None if one may bear on another, or is none.
+    """
+    if type(values) is not list:
+        return None
+    found = []
+    for value in values:
+        message = plain(value) or plain_answer(value)
+        if message is None:
+            return None
+        found.append(message)
+    return found
+
+
 def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
     found: list[Message] = []
     loose: list[Any] = []
@@ -91,7 +111,7 @@ def _many(values: Sequence[Any], default_role: str) -> list[Message] | None:
         else:
             return None
     _flush_loose(loose, found, default_role)
-    return _without_repeats(found) or None
+    return without_repeats(found) or None
 
 
 def with_call_ids(messages: list[Message]) -> list[Message]:
@@ -114,7 +134,7 @@ def with_call_ids(messages: list[Message]) -> list[Message]:
     return messages
 
 
-def _without_repeats(messages: list[Message]) -> list[Message]:
+def without_repeats(messages: list[Message]) -> list[Message]:
     """Drop a tool's answer told twice in a row: as an event of its own, or as a text beside."""
     kept: list[Message] = []
     for message in messages:

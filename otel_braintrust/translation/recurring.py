@@ -17,6 +17,7 @@ from typing import Any
 from otel_braintrust.translation import row as translation
 from otel_braintrust.translation.blanks import Blanks
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch
+from otel_braintrust.translation.conversations import Conversations
 from otel_braintrust.translation.forming import UnsettledError, new_form
 from otel_braintrust.translation.forms import Form
 from otel_braintrust.translation.outlines import Outline, Outlines
@@ -55,6 +56,7 @@ class Recurring:
         self.dispatch = dispatch
         self._outlines = Outlines(dispatch)
         self._resources = Resources()
+        self._conversations = Conversations()
         self._forms: dict[Hashable, Form | None] = {}
         self._seen: set[int] = set()
         self._looked_up = self._pause = self._filled_before = 0
@@ -167,7 +169,7 @@ class Recurring:
             self._forms.clear()
         self._forms[shape] = None
         try:
-            form = new_form(span, outline, self.dispatch)
+            form = new_form(span, outline, self.dispatch, self._conversations)
         except UnsettledError as found:
             self._outlines.settle(found.keys)
             self._forms.clear()

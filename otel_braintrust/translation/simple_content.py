@@ -12,8 +12,8 @@ from typing import Any
 
 from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.content import NOTHING
+from otel_braintrust.translation.conversations import Conversations
 from otel_braintrust.translation.decoding import decode_container, is_placeholder, parse
-from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.model_requests import with_system
 from otel_braintrust.translation.outlines import values_of
 from otel_braintrust.translation.plain_messages import PLAIN_ROLES
@@ -35,7 +35,14 @@ class OddError(ValueError):
     """A value is not of the simple kind."""
 
 
-def reader_of(form: str, key: str, side: str, span_type: str, reasons: Sequence[Any]) -> Any:
+def reader_of(
+    form: str,
+    key: str,
+    side: str,
+    span_type: str,
+    reasons: Sequence[Any],
+    conversations: Conversations,
+) -> Reader | None:
     """The reader of one attribute; None where its form is not simple on such a span.
 
     Args:
@@ -44,9 +51,10 @@ def reader_of(form: str, key: str, side: str, span_type: str, reasons: Sequence[
         side: `input` or `output`.
         span_type: the span's Braintrust type.
         reasons: reasons why a model stopped, by position, for answers that carry none.
+        conversations: reads messages.
     """
     if form == "messages" and span_type != "tool":
-        return _messages(key) if side == "input" else _choices(key, list(reasons))
+        return _messages(key, conversations) if side == "input" else _choices(key, list(reasons))
     if form in ("framework", "value") and span_type != "llm":
         return _value(key, side, span_type)
     return _text(key) if form == "text" else None
@@ -101,9 +109,9 @@ def with_system_of(key: str, read: Reader) -> Reader:
     ]
 
 
-def _messages(key: str) -> Reader:
+def _messages(key: str, conversations: Conversations) -> Reader:
     def read(several: Sequence[Attributes]) -> list[Any]:
-        found = [to_messages(parse(text)) for text in _lists(key, several)]
+        found = list(map(conversations.messages_in, _lists(key, several)))
         for messages in found:
             if not messages or (len(messages) == 1 and messages[0].get("content") in NOTHING):
                 raise OddError
