@@ -11,6 +11,7 @@ from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.attachments import Attachment
 from otel_braintrust.delivery.bundles import Bundle, remove_container
 from otel_braintrust.delivery.bundling import Bundler
+from otel_braintrust.delivery.consignments import Consignment, Unit, parcels_of
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
 from otel_braintrust.delivery.parcels import Parcel, encode_row, hang
 from otel_braintrust.delivery.troubles import Troubles
@@ -23,6 +24,8 @@ from otel_braintrust.traces.kin import Hold
 from otel_braintrust.translation.conventions.rules import Convention
 
 MAX_KEPT_PARENTS = 1000
+# An application's thread waits no longer for the interpreter; to let go of it takes time, too.
+REST_AFTER_S = 0.002
 
 
 class Completion(Protocol):
@@ -33,6 +36,15 @@ class Completion(Protocol):
 
     def withdraw(self, span_id: int) -> None:
         """Take a row away whose span has none in the end."""
+
+
+class _Group:
+    """Spans whose rows go to one place."""
+
+    def __init__(self, place: Destination) -> None:
+        self.place = place
+        self.tickets: list[Ticket] = []
+        self.entries: list[AssembledSpan] = []
 
 
 class Sealer:
@@ -85,7 +97,7 @@ class Sealer:
         # A mask is shown JSON's own types, in a copy that it may change; the encoder needs neither.
         return TraceAssembler(conventions=self._conventions, strict_rows=self._redact is not None)
 
-    def seal(self, tickets: Sequence[Ticket]) -> list[Parcel]:
+    def seal(self, tickets: Sequence[Ticket]) -> Sequence[Parcel]:
         """The rows of spans, encoded; spans without a row are settled here.
 
         Args:
@@ -94,30 +106,44 @@ class Sealer:
         Returns:
             A parcel for each row, those of one trace together.
         """
-        parcels: list[Parcel] = []
+        units: list[Unit] = []
+        begin = time.monotonic()
         for portion in portions(tickets):
             # Making rows is all computation: without this the interpreter lets it run for 5 ms at a
             # time, and an application's thread that ends a span meanwhile waits as long.
-            time.sleep(0)
-            parcels += self._sealed(portion)
-        return parcels
+            if time.monotonic() - begin >= REST_AFTER_S:
+                time.sleep(0)
+                begin = time.monotonic()
+            units += self._sealed(portion)
+        return Consignment(units)
 
-    def _sealed(self, tickets: Sequence[Ticket]) -> list[Parcel]:
-        parcels: list[Parcel] = []
-        prepared: list[AssembledSpan] = []
+    def _sealed(self, tickets: Sequence[Ticket]) -> list[Unit]:
+        groups: dict[int, _Group] = {}
         files: dict[Ticket, Mapping[str, Attachment]] = {}
+        go_as_made = self._go_as_made()
         for ticket, entry in self._assembled(tickets):
-            try:
-                place = self._prepare(ticket, entry, files)
-            except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
-                self._drop_unreadable(ticket, error)
-                continue
+            place: Destination | None = self._destination
+            is_placed = ticket.is_local_root or ticket.route or entry.parent
+            if is_placed or entry.row is None or not go_as_made:
+                try:
+                    place = self._prepare(ticket, entry, files)
+                except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
+                    self._drop_unreadable(ticket, error)
+                    continue
             if place is None:
                 self._leave_out(ticket)
                 continue
-            parcels.append(Parcel(b"", place, ticket))
-            prepared.append(entry)
-        return self._encoded(parcels, prepared, files)
+            group = groups.get(id(place))
+            if group is None:
+                group = groups[id(place)] = _Group(place)
+            group.tickets.append(ticket)
+            group.entries.append(entry)
+        return [unit for group in groups.values() for unit in self._encoded(group, files)]
+
+    def _go_as_made(self) -> bool:
+        """Tell whether rows need nothing but to be encoded, unless they name a place themselves."""
+        changes = self._redact is not None or self._environment or self.live is not None
+        return not (changes or self._destination.root_span_id)
 
     def _prepare(
         self, ticket: Ticket, entry: AssembledSpan, files: dict[Ticket, Mapping[str, Attachment]]
@@ -147,29 +173,45 @@ class Sealer:
         return place
 
     def _encoded(
-        self,
-        parcels: list[Parcel],
-        prepared: Sequence[AssembledSpan],
-        files: Mapping[Ticket, Mapping[str, Attachment]],
-    ) -> list[Parcel]:
-        """The parcels with their rows, but for those whose row cannot be encoded."""
-        bundles: list[Bundle] = []
+        self, group: _Group, files: Mapping[Ticket, Mapping[str, Attachment]]
+    ) -> list[Unit]:
+        """Rows that go to one place, encoded, but for those that cannot be."""
+        tickets, entries = group.tickets, group.entries
+        parts: Iterable[tuple[slice, Bundle | None]] = [(slice(None), None)]
         if self.bundler is not None and not files:
-            bundles = self.bundler.bundle(parcels, [entry.row or {} for entry in prepared])
-        # Rows are searched together, and each for itself only where that finds something.
-        sound = {bundle for bundle in bundles if not self._is_odd(bundle.rows)}
-        encoded = []
-        for parcel, entry in zip(parcels, prepared, strict=True):
-            ticket: Ticket = parcel.ticket  # type: ignore[assignment]  # all of them have one
-            if parcel.bundle not in sound:
-                try:
-                    self._encode(parcel, entry, files.get(ticket, {}))
-                except Exception as error:  # noqa: BLE001  (as above)
-                    self._drop_unreadable(ticket, error)
-                    continue
-            encoded.append(parcel)
+            rows = [entry.row or {} for entry in entries]
+            parts = self.bundler.bundles(tickets, rows, group.place)
+        units: list[Unit] = []
+        for part, bundle in parts:
+            # Rows are searched together, and each for itself only where that finds something.
+            if bundle is not None and not self._is_odd(bundle.rows):
+                units.append(bundle)
+                continue
+            if bundle is not None:
+                parcels = parcels_of(bundle)
+            else:
+                parcels = [Parcel(b"", group.place, ticket) for ticket in tickets[part]]
+            for parcel, entry in zip(parcels, entries[part], strict=True):
+                if self._is_encoded(parcel, entry, files):
+                    units.append(parcel)
+        for ticket in tickets:
             ticket.span = None  # its row is all that is needed of it from now on
-        return encoded
+        return units
+
+    def _is_encoded(
+        self,
+        parcel: Parcel,
+        entry: AssembledSpan,
+        files: Mapping[Ticket, Mapping[str, Attachment]],
+    ) -> bool:
+        """Encode one row; False when that failed, and its span is dropped."""
+        ticket: Ticket = parcel.ticket  # type: ignore[assignment]  # all of them have one
+        try:
+            self._encode(parcel, entry, files.get(ticket, {}))
+        except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
+            self._drop_unreadable(ticket, error)
+            return False
+        return True
 
     def _encode(
         self, parcel: Parcel, entry: AssembledSpan, files: Mapping[str, Attachment]

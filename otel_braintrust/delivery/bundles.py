@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
+
+from otel_braintrust.accounts import Ticket
+from otel_braintrust.delivery.destinations import Destination
+
+if TYPE_CHECKING:
+    from otel_braintrust.delivery.parcels import Parcel
 
 BODY_START = b'{"rows":['
 BODY_END = b'],"api_version":2}'
@@ -35,28 +41,51 @@ def remove_container(row: dict[str, Any], container: bytes) -> None:
 
 
 class Bundle:
-    """Rows with their containers, encoded at once; single rows are cut out when asked for.
+    """Rows with their container, encoded at once; single rows are cut out when asked for.
 
     Beginning a text and growing it costs more than writing a row, so rows that are made together
     are written together, and go out so.
 
     Args:
-        rows: The rows; each ends with the keys of a container that :func:`marked` gave.
+        rows: The rows; each ends with the keys of the container that :func:`marked` gave.
+        tickets: Their spans, in the same order.
+        destination: Where they go.
+        container: The container's keys as JSON members with a comma.
 
     Attributes:
         rows: The rows as a JSON list.
-        size: How many they are.
+        tickets: As given.
+        destination: As given.
+        container: As given.
+        parcels: Its rows one by one, once somebody asked for them.
 
     Raises:
         TypeError: A row holds what orjson does not write.
     """
 
-    __slots__ = ("_pieces", "rows", "size")
+    # Only spans that ended are bundled: they stand for themselves.
+    changes_row: ClassVar[None] = None
 
-    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+    __slots__ = ("_pieces", "container", "destination", "parcels", "rows", "tickets")
+
+    def __init__(
+        self,
+        rows: Sequence[dict[str, Any]],
+        tickets: Sequence[Ticket],
+        destination: Destination,
+        container: bytes,
+    ) -> None:
         self.rows = orjson.dumps(rows)
-        self.size = len(rows)
+        self.tickets = tickets
+        self.destination = destination
+        self.container = container
+        self.parcels: list[Parcel] | None = None
         self._pieces: list[bytes] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many rows they are."""
+        return len(self.tickets)
 
     @property
     def size_bytes(self) -> int:
@@ -68,13 +97,12 @@ class Bundle:
         """The rows as the body of a request has them, with commas between them."""
         return memoryview(self.rows)[1:-1]
 
-    def row(self, number: int, container: bytes) -> bytes:
+    def row(self, number: int) -> bytes:
         """One row without its container.
 
         Args:
             number: Which, from 0.
-            container: The container's keys as JSON members with a comma.
         """
         if self._pieces is None:
             self._pieces = self.rows[1 : -1 - len(END_OF_ROW)].split(END_OF_ROW + b",")
-        return self._pieces[number][: -len(container)] + b"}"
+        return self._pieces[number][: -len(self.container)] + b"}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.bundles import Bundle, marked, remove_container
-from otel_braintrust.delivery.destinations import Projects
+from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.limits import Limits
-from otel_braintrust.delivery.parcels import Parcel, container_text
+from otel_braintrust.delivery.parcels import container_text
 
 # A larger text is slow to grow. Sizes are those that spans were thought to have.
 BUNDLE_BYTES = 1024 * 1024
@@ -17,7 +18,7 @@ LARGE_ROW_BYTES = 256 * 1024
 
 
 class Bundler:
-    """Encodes rows together where it is known already what their containers are.
+    """Encodes rows together where it is known already what their container is.
 
     Args:
         projects: Where containers are known.
@@ -28,56 +29,38 @@ class Bundler:
         self._projects = projects
         self._limits = limits
 
-    def bundle(self, parcels: Sequence[Parcel], rows: Sequence[dict[str, Any]]) -> list[Bundle]:
-        """Encode rows; a parcel that has no bundle afterwards has no row yet, either.
+    def bundles(
+        self, tickets: Sequence[Ticket], rows: Sequence[dict[str, Any]], destination: Destination
+    ) -> Iterator[tuple[slice, Bundle | None]]:
+        """Encode rows of one destination.
 
         Args:
-            parcels: What carries the rows.
+            tickets: Their spans.
             rows: The rows in the same order; those encoded have the keys of their container now.
+            destination: Where they go.
+
+        Yields:
+            Some of the rows, and what they were encoded in; None: each is to be encoded alone.
         """
-        containers = self._containers(parcels)
-        if not containers:
-            return []
-        sizes = [parcel.ticket.size_bytes if parcel.ticket else 0 for parcel in parcels]
-        bundles = []
+        container = self._projects.known(destination)
+        if not container:
+            yield slice(None), None
+            return
+        keys, text = marked(container), container_text(container)
+        sizes = [ticket.size_bytes for ticket in tickets]
         for part in self._parts(sizes):
             count = len(sizes[part])
-            if count < 2 or sum(sizes[part]) > count * LARGE_ROW_BYTES:
-                continue
-            bundle = self._bundle(parcels[part], rows[part], containers)
-            if bundle is not None:
-                bundles.append(bundle)
-        return bundles
-
-    def _bundle(
-        self,
-        parcels: Sequence[Parcel],
-        rows: Sequence[dict[str, Any]],
-        containers: Mapping[int, tuple[bytes, Mapping[str, Any]]],
-    ) -> Bundle | None:
-        for parcel, row in zip(parcels, rows, strict=True):
-            parcel.container, keys = containers[id(parcel.destination)]
-            row.update(keys)
-        try:
-            bundle = Bundle(rows)
-        except TypeError:
-            for parcel, row in zip(parcels, rows, strict=True):
-                remove_container(row, parcel.container)
-            return None
-        for number, parcel in enumerate(parcels):
-            parcel.bundle, parcel.number = bundle, number
-        return bundle
-
-    def _containers(self, parcels: Sequence[Parcel]) -> dict[int, tuple[bytes, dict[str, Any]]]:
-        """The containers of rows, by the number of their destination; none where one is unknown."""
-        places = {id(parcel.destination): parcel.destination for parcel in parcels}
-        containers = {}
-        for number, place in places.items():
-            container = self._projects.known(place)
-            if not container:
-                return {}
-            containers[number] = container_text(container), marked(container)
-        return containers
+            bundle = None
+            if count >= 2 and sum(sizes[part]) <= count * LARGE_ROW_BYTES:
+                some = rows[part]
+                for row in some:
+                    row.update(keys)
+                try:
+                    bundle = Bundle(some, tickets[part], destination, text)
+                except TypeError:
+                    for row in some:
+                        remove_container(row, text)
+            yield part, bundle
 
     def _parts(self, sizes: Sequence[int]) -> Iterator[slice]:
         most_bytes = min(BUNDLE_BYTES, self._limits.max_bytes // 2)

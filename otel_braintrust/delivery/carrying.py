@@ -62,7 +62,7 @@ class Load:
 
     def begin(self) -> None:
         """Begin anew, with nothing in hand."""
-        self.parcels: list[Parcel] = []
+        self.parcels: Sequence[Parcel] = ()
         self.is_failing = False
         self._backoff = Backoff()
         self._attempt_at = 0.0
@@ -81,7 +81,7 @@ class Load:
         """Take rows in hand."""
         if not self.parcels:
             self._resume_at = 0.0
-        self.parcels = [*self.parcels, *parcels]
+        self.parcels = [*self.parcels, *parcels] if self.parcels else parcels
 
     def hasten(self) -> None:
         """Somebody waits: try again soon, unless the server asked for time."""
@@ -123,7 +123,7 @@ class Load:
             stop_at: When requests must be over, if that is known.
         """
         if self._goes_to_disk(time.monotonic(), spans_behind) and self._to_disk(self.parcels):
-            self.parcels = []
+            self.parcels = ()
             return
         self._is_asked = False
         self._has_tried_to_stop = stop_at is not None
@@ -187,7 +187,7 @@ class Load:
         is_long = since is not None and now >= since + SPOOL_AFTER_S
         return spans_behind >= SPANS_AT_ONCE or is_long
 
-    def _to_disk(self, parcels: list[Parcel]) -> bool:
+    def _to_disk(self, parcels: Sequence[Parcel]) -> bool:
         if self._settlement.spooled(parcels):
             if self._replay is not None:
                 wait_s = self._resume_at - time.monotonic() if self.is_failing else 0.0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from otel_braintrust.delivery.answers import require_taken
 from otel_braintrust.delivery.change_shelf import Change
 from otel_braintrust.delivery.destinations import Projects
 from otel_braintrust.delivery.errors import ApiError
 from otel_braintrust.delivery.http import Connection
-from otel_braintrust.delivery.parcels import Parcel, address, body_of, pack
+from otel_braintrust.delivery.packing import body_of, pack
+from otel_braintrust.delivery.parcels import Parcel, address
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
 
 MAX_REQUEST_BYTES = 3 * 1024 * 1024
@@ -55,8 +56,8 @@ class ChangePoster:
                 yield [by_parcel[id(parcel)] for parcel in part], failure
 
     def _post(
-        self, batch: list[Parcel], deadline: float | None
-    ) -> Iterator[tuple[list[Parcel], ApiError | None]]:
+        self, batch: Sequence[Parcel], deadline: float | None
+    ) -> Iterator[tuple[Sequence[Parcel], ApiError | None]]:
         try:
             answer = self._connection.api("POST", "/logs3", data=body_of(batch), deadline=deadline)
             require_taken(answer)

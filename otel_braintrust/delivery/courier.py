@@ -210,7 +210,7 @@ class Courier:
             self._settlement.dropped(parcels, "shutdown")
         self._ledger.settle([t for t in tickets if t.column is None], "dropped", "shutdown")
 
-    def _put_away(self, parcels: list[Parcel]) -> None:
+    def _put_away(self, parcels: Sequence[Parcel]) -> None:
         if not self._settlement.spooled(parcels):
             self._settlement.dropped(parcels, "shutdown")
 

@@ -14,7 +14,7 @@ from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.silence import suppressed_instrumentation
 from otel_braintrust.delivery.troubles import Troubles
 
-Seal = Callable[[Sequence[Ticket]], list[Parcel]]
+Seal = Callable[[Sequence[Ticket]], Sequence[Parcel]]
 
 
 class Inbox:
@@ -98,7 +98,7 @@ class Inbox:
             self.changed.notify_all()
         if not self._sealing:
             return
-        fresh: list[Parcel] = []
+        fresh: Sequence[Parcel] = ()
         try:
             fresh = self.sealed(self._sealing)
             with self.changed:
@@ -119,11 +119,12 @@ class Inbox:
             self._waiting.clear()
             return tickets
 
-    def sealed(self, tickets: Sequence[Ticket]) -> list[Parcel]:
+    def sealed(self, tickets: Sequence[Ticket]) -> Sequence[Parcel]:
         """The rows of spans; those that lie on disk have theirs already."""
         ready = [ticket.parcel for ticket in tickets if ticket.parcel is not None]
         waiting = [each for each in tickets if each.parcel is None and each.column is None]
-        return [*ready, *(self._seal(waiting) if waiting else [])]
+        fresh = self._seal(waiting) if waiting else ()
+        return [*ready, *fresh] if ready else fresh
 
     def tell_full(self, dropped: int) -> None:
         """Log, now and then, that spans are dropped because too many wait."""

@@ -14,7 +14,8 @@ from otel_braintrust.delivery.answers import Response, require_taken
 from otel_braintrust.delivery.destinations import GIVEN
 from otel_braintrust.delivery.errors import ApiError, RequestError, ServerError
 from otel_braintrust.delivery.http import Connection
-from otel_braintrust.delivery.parcels import Parcel, Upload, body_of
+from otel_braintrust.delivery.packing import body_of
+from otel_braintrust.delivery.parcels import Parcel, Upload
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
 
 OBJECT_ID_KEYS = ("experiment_id", "dataset_id", "prompt_session_id", "project_id", "log_id")

@@ -1,26 +1,22 @@
-"""Rows as bytes, packed into requests by bytes and by count."""
+"""Rows as bytes, each with where it goes and what became of it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.attachments import Attachment
-from otel_braintrust.delivery.bundles import BODY_END, BODY_START, Bundle
+from otel_braintrust.delivery.bundles import Bundle
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.encoding import encode
 from otel_braintrust.delivery.shrinking import shorten
-
-ENVELOPE_BYTES = len(BODY_START) + len(BODY_END)
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,8 @@ class Parcel:
         left_out: The row as it was, where it goes without its largest values.
     """
 
+    size = 1  # rows
+
     # Defaults on the class make a parcel cheap: few have another value. What all are given later
     # is set from the start, for Python makes a dict for each object that grows.
     upload: Upload | None = None
@@ -87,12 +85,25 @@ class Parcel:
         self.number = 0
         self.is_settled = False
 
+    @classmethod
+    def bundled(cls, bundle: Bundle, number: int, ticket: Ticket) -> Parcel:
+        """The parcel of a row in a bundle.
+
+        Args:
+            bundle: The bundle.
+            number: The row's place in it, from 0.
+            ticket: Its span.
+        """
+        parcel = cls(b"", bundle.destination, ticket, container=bundle.container)
+        parcel.bundle, parcel.number = bundle, number
+        return parcel
+
     @property
     def row(self) -> bytes:
         """The row as a JSON object, without the keys of its container."""
         bundle = self.bundle
         if bundle is not None:
-            self.row = bundle.row(self.number, self.container)
+            self.row = bundle.row(self.number)
         return self._row
 
     @row.setter
@@ -189,78 +200,3 @@ def address(parcels: Iterable[Parcel], container: Mapping[str, str]) -> None:
 def container_text(container: Mapping[str, str]) -> bytes:
     """The keys of a container as JSON members with a trailing comma."""
     return encode(dict(container))[1:-1] + b"," if container else b""
-
-
-def body_of(parcels: Iterable[Parcel]) -> bytes:
-    """The body of a ``POST /logs3`` that carries these rows."""
-    rows: list[bytes | memoryview] = []
-    for bundle, members in _by_bundle(parcels):
-        if bundle is not None:
-            rows.append(bundle.text)
-        else:
-            rows += [b"{" + parcel.container + parcel.row[1:] for parcel in members]
-    if not rows:
-        return BODY_START + BODY_END
-    # Joined to the first and the last row, so that the rows between are copied once.
-    rows[0] = b"".join((BODY_START, rows[0]))
-    rows[-1] = b"".join((rows[-1], BODY_END))
-    return b",".join(rows)
-
-
-def _by_bundle(parcels: Iterable[Parcel]) -> Iterator[tuple[Bundle | None, list[Parcel]]]:
-    """Rows with what they were encoded in, if they are all of it."""
-    for bundle, group in groupby(parcels, attrgetter("bundle")):
-        members = list(group)
-        is_whole = bundle is not None and len(members) == bundle.size
-        yield bundle if is_whole else None, members
-
-
-def pack(parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int) -> Iterator[list[Parcel]]:
-    """Group rows, in order, into requests; a row larger than ``max_bytes`` goes alone.
-
-    Rows that were encoded together stay together. Two changes of one row go in two requests: all of
-    a request counts as one change, and only the later one's author would be kept.
-
-    Args:
-        parcels: Rows with their containers.
-        max_bytes: Most bytes in one request's body.
-        max_rows: Most rows in one request.
-    """
-    batch: list[Parcel] = []
-    batch_bytes = ENVELOPE_BYTES
-    changed: set[str] = set()
-    for members, size_bytes in _pieces(parcels, max_bytes=max_bytes, max_rows=max_rows):
-        changes = {each.changes_row for each in members if each.changes_row is not None}
-        full = len(batch) + len(members) > max_rows or batch_bytes + size_bytes > max_bytes
-        if batch and (full or not changed.isdisjoint(changes)):
-            yield batch
-            batch, batch_bytes = [], ENVELOPE_BYTES
-            changed.clear()
-        batch += members
-        changed |= changes
-        batch_bytes += size_bytes
-    if batch:
-        yield batch
-
-
-def _pieces(
-    parcels: Iterable[Parcel], *, max_bytes: int, max_rows: int
-) -> Iterator[tuple[list[Parcel], int]]:
-    """Rows that stay together, and their bytes: whole bundles that fit, and single rows."""
-    for bundle, members in _by_bundle(parcels):
-        least_bytes = ENVELOPE_BYTES + (bundle.size_bytes if bundle is not None else 0)
-        if bundle is not None and least_bytes <= max_bytes and bundle.size <= max_rows:
-            yield members, bundle.size_bytes
-        else:
-            yield from (([parcel], parcel.size_bytes) for parcel in members)
-
-
-def halves(parcels: list[Parcel]) -> tuple[list[Parcel], list[Parcel]]:
-    """Two halves of about the same number of bytes, neither of them empty."""
-    total_bytes = sum(parcel.size_bytes for parcel in parcels)
-    first_bytes = 0
-    for index, parcel in enumerate(parcels[:-1], start=1):
-        first_bytes += parcel.size_bytes
-        if first_bytes * 2 >= total_bytes:
-            return parcels[:index], parcels[index:]
-    return parcels[:-1], parcels[-1:]

@@ -14,7 +14,8 @@ import orjson
 
 from otel_braintrust.delivery.destinations import GIVEN
 from otel_braintrust.delivery.encoding import encode
-from otel_braintrust.delivery.parcels import Parcel, body_of
+from otel_braintrust.delivery.packing import body_of
+from otel_braintrust.delivery.parcels import Parcel
 
 PATTERN = "payload_*.json"
 SENT_SUFFIX = ".sent"
@@ -46,7 +47,7 @@ class PayloadDirectory:
         waiting = list(parcels)
         while waiting:
             chunk, waiting = waiting[:MAX_ROWS_PER_FILE], waiting[MAX_ROWS_PER_FILE:]
-            self._write_body(body_of(_placed(parcel) for parcel in chunk))
+            self._write_body(body_of([_placed(parcel) for parcel in chunk]))
 
     def _write_body(self, body: bytes) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from otel_braintrust.delivery.answers import require_taken
+from otel_braintrust.delivery.consignments import whole_bundles
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.errors import ApiError, ThrottledError, TooLargeError
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
 from otel_braintrust.delivery.overflow import NoWayRound, Overflow
-from otel_braintrust.delivery.parcels import Parcel, body_of, halves, pack
+from otel_braintrust.delivery.packing import body_of, halves, pack
+from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.reducing import Reducer
 from otel_braintrust.delivery.refusals import Refusals
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
@@ -72,7 +74,7 @@ class Poster:
         self._overflow = Overflow(connection)
         self._reducer = Reducer(self._send, self._note_taken, limits, settlement, troubles)
 
-    def post_all(self, parcels: list[Parcel], deadline: float | None) -> Round:
+    def post_all(self, parcels: Sequence[Parcel], deadline: float | None) -> Round:
         """Try once to post these rows.
 
         Args:
@@ -84,10 +86,14 @@ class Poster:
         self._deadline = deadline
         self._suspicion.begin(round_)
         limits = self._limits
-        suspects = [[parcel] for parcel in parcels if parcel.failures_alone]
+        suspects = []
+        if not whole_bundles(parcels):
+            suspects = [[parcel] for parcel in parcels if parcel.failures_alone]
         if suspects:
             parcels = [parcel for parcel in parcels if not parcel.failures_alone]
-        batches = deque(pack(parcels, max_bytes=limits.max_bytes, max_rows=limits.max_rows))
+        batches: deque[Sequence[Parcel]] = deque(
+            pack(parcels, max_bytes=limits.max_bytes, max_rows=limits.max_rows)
+        )
         batches.extend(suspects)
         try:
             while batches:
@@ -107,9 +113,9 @@ class Poster:
         """
         self._reducer.post_bare(parcels, deadline)
 
-    def _post(self, batch: list[Parcel], deadline: float | None) -> None:
+    def _post(self, batch: Sequence[Parcel], deadline: float | None) -> None:
         """Send one request; on a failure narrow down whose fault it is, within bounds."""
-        parts = [batch]
+        parts: list[Sequence[Parcel]] = [batch]
         requests_left = MAX_REQUESTS_TO_FIND_BAD_ROWS
         while parts:
             part = self._refusals.not_refused(parts.pop())
@@ -138,16 +144,16 @@ class Poster:
             except Exception as error:  # noqa: BLE001  (one odd row must not take others with it)
                 parts.extend(self._without_odd(part, error))
 
-    def _request(self, part: list[Parcel], deadline: float | None) -> None:
+    def _request(self, part: Sequence[Parcel], deadline: float | None) -> None:
         self._send(part, deadline)
         self._note_taken(part)
 
-    def _send(self, part: list[Parcel], deadline: float | None) -> None:
+    def _send(self, part: Sequence[Parcel], deadline: float | None) -> None:
         self._settlement.sending(part)
         answer = self._connection.api("POST", "/logs3", data=body_of(part), deadline=deadline)
         require_taken(answer)
 
-    def _note_taken(self, part: list[Parcel]) -> None:
+    def _note_taken(self, part: Sequence[Parcel]) -> None:
         self._settlement.sent(part)
         self._suspicion.note_taken()
 
@@ -182,7 +188,7 @@ class Poster:
         is_large = told_bytes is not None and parcel.size_bytes > told_bytes
         return parcel.upload is not None or (is_large and self._overflow.is_open)
 
-    def _smaller(self, part: list[Parcel], error: ApiError) -> Sequence[list[Parcel]]:
+    def _smaller(self, part: Sequence[Parcel], error: ApiError) -> Sequence[Sequence[Parcel]]:
         """The rows of a request that is too large, in two; or one row with less in it."""
         if len(part) > 1:
             self._limits.learn_too_large(len(body_of(part)))
@@ -190,8 +196,8 @@ class Poster:
         return [part] if self._reducer.shrink(part[0], error) else ()
 
     def _after_failure(
-        self, part: list[Parcel], error: ApiError, deadline: float | None, *, may_split: bool
-    ) -> Sequence[list[Parcel]] | None:
+        self, part: Sequence[Parcel], error: ApiError, deadline: float | None, *, may_split: bool
+    ) -> Sequence[Sequence[Parcel]] | None:
         """Smaller parts to try after a failure that may heal; None when all of it must wait."""
         if not isinstance(error, ThrottledError):
             for parcel in part:
@@ -202,8 +208,8 @@ class Poster:
         return self._suspicion.isolated(part, error, may_split=may_split)
 
     def _narrowed(
-        self, part: list[Parcel], error: ApiError, *, may_split: bool
-    ) -> Sequence[list[Parcel]]:
+        self, part: Sequence[Parcel], error: ApiError, *, may_split: bool
+    ) -> Sequence[Sequence[Parcel]]:
         """Smaller parts to try after a refusal; none when the refusal is final for all of it."""
         destinations: list[Destination] = list(dict.fromkeys(each.destination for each in part))
         if error.status == 401 or error.status is None:
@@ -219,7 +225,7 @@ class Poster:
             self._settlement.dropped(part, "rejected")
         return ()
 
-    def _without_odd(self, part: list[Parcel], error: Exception) -> Sequence[list[Parcel]]:
+    def _without_odd(self, part: Sequence[Parcel], error: Exception) -> Sequence[Sequence[Parcel]]:
         """Smaller parts to try after an exception that nobody foresaw; one row alone is lost."""
         if len(part) > 1:
             return halves(part)[::-1]

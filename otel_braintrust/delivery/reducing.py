@@ -34,8 +34,8 @@ class Reducer:
 
     def __init__(
         self,
-        send: Callable[[list[Parcel], float | None], None],
-        note_taken: Callable[[list[Parcel]], None],
+        send: Callable[[Sequence[Parcel], float | None], None],
+        note_taken: Callable[[Sequence[Parcel]], None],
         limits: Limits,
         settlement: Settlement,
         troubles: Troubles,

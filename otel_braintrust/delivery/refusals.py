@@ -49,7 +49,7 @@ class Refusals:
         self._clock = clock
         self._refused: dict[Destination | None, _Refusal] = {}
 
-    def refuse(self, place: Destination | None, parcels: list[Parcel], error: ApiError) -> None:
+    def refuse(self, place: Destination | None, parcels: Sequence[Parcel], error: ApiError) -> None:
         """Drop the rows of a place that refused, and remember it.
 
         Args:
@@ -72,18 +72,24 @@ class Refusals:
             kind, logging.ERROR, "%d spans refused%s: %s", count, place, error, count=count
         )
 
-    def drop_refused(self, parcels: Sequence[Parcel], place: Destination | None) -> list[Parcel]:
+    def is_refused(self, place: Destination) -> bool:
+        """Tell whether a place refused, lately or longer ago."""
+        return place in self._refused
+
+    def drop_refused(
+        self, parcels: Sequence[Parcel], place: Destination | None
+    ) -> Sequence[Parcel]:
         """Drop the rows of a place that refused less than a minute ago; else give them all back."""
         refusal = self._refused.get(place)
         if refusal is None:
-            return list(parcels)
+            return parcels
         if refusal.until <= self._clock():
             del self._refused[place]
-            return list(parcels)
+            return parcels
         self._settlement.dropped(parcels, refusal.reason)
         return []
 
-    def not_refused(self, part: list[Parcel]) -> list[Parcel]:
+    def not_refused(self, part: Sequence[Parcel]) -> Sequence[Parcel]:
         """The rows of a part without those whose place refused while earlier parts were sent."""
         kept = self.drop_refused(part, None)
         for place in [each for each in self._refused if each is not None]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+from otel_braintrust.delivery.bundles import Bundle
 from otel_braintrust.delivery.bundling import Bundler
+from otel_braintrust.delivery.consignments import whole_bundles
 from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.errors import ApiError, ConnectionFailure
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
-from otel_braintrust.delivery.parcels import Parcel, address
+from otel_braintrust.delivery.parcels import Parcel, address, container_text
 from otel_braintrust.delivery.posting import Poster
 from otel_braintrust.delivery.refusals import Refusals, place_of
 from otel_braintrust.delivery.retrying import RETRYABLE_ERRORS
@@ -51,7 +53,7 @@ class Sender:
         self._refusals = Refusals(settlement, troubles, clock=clock)
         self._poster = Poster(connection, limits, settlement, self._refusals, troubles)
 
-    def attempt(self, parcels: list[Parcel], deadline: float | None) -> Round:
+    def attempt(self, parcels: Sequence[Parcel], deadline: float | None) -> Round:
         """Try once to send these rows.
 
         Args:
@@ -61,15 +63,15 @@ class Sender:
         """
         try:
             known = self._refusals.drop_refused(parcels, None)
-            if known:
-                self._prepare(known, deadline)
+            if known and not self._is_prepared(known, deadline):
+                known = []
             ready, later, error = self._addressed(known, deadline)
         except Unfinished as unfinished:
             return Round(unfinished.waiting, unfinished.error)
         round_ = self._poster.post_all(ready, deadline)
         return Round([*round_.waiting, *later], round_.error or error, round_.progress)
 
-    def post_bare(self, parcels: list[Parcel], deadline: float | None) -> None:
+    def post_bare(self, parcels: Sequence[Parcel], deadline: float | None) -> None:
         """Post at least the place in the trace of rows that are given up.
 
         Args:
@@ -78,22 +80,26 @@ class Sender:
         """
         self._poster.post_bare(parcels, deadline)
 
-    def _prepare(self, parcels: list[Parcel], deadline: float | None) -> None:
-        """Log in if the API host is not known, and learn the server's limit."""
+    def _is_prepared(self, parcels: Sequence[Parcel], deadline: float | None) -> bool:
+        """Log in if the API host is not known, and learn the server's limit; False: refused."""
         try:
             if self._connection.api_url is None:
                 self._connection.login(deadline=deadline)
             self._limits.learn(self._connection, deadline)
         except RETRYABLE_ERRORS as error:
-            raise Unfinished(error, parcels) from error
+            raise Unfinished(error, list(parcels)) from error
         except ApiError as error:
             self._refusals.refuse(None, parcels, error)
-            parcels.clear()
+            return False
+        return True
 
     def _addressed(
-        self, parcels: list[Parcel], deadline: float | None
-    ) -> tuple[list[Parcel], list[Parcel], ApiError | None]:
+        self, parcels: Sequence[Parcel], deadline: float | None
+    ) -> tuple[Sequence[Parcel], Sequence[Parcel], ApiError | None]:
         """The parcels whose container is known now, those that must wait for it, and why."""
+        bundles = whole_bundles(parcels)
+        if bundles and all(map(self._is_addressed, bundles)):
+            return parcels, [], None
         groups: dict[Destination, list[Parcel]] = {}
         for destination, group in groupby(parcels, attrgetter("destination")):
             groups.setdefault(destination, []).extend(group)
@@ -119,3 +125,9 @@ class Sender:
             return left, [], first_error
         ready = [parcel for parcel in left if parcel.destination not in waiting]
         return ready, [p for p in left if p.destination in waiting], first_error
+
+    def _is_addressed(self, bundle: Bundle) -> bool:
+        """Tell whether rows can go as they are: to the container that they were encoded with."""
+        known = self._projects.known(bundle.destination)
+        is_same = known is not None and container_text(known) == bundle.container
+        return is_same and not self._refusals.is_refused(bundle.destination)

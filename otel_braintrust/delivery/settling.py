@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from otel_braintrust.accounts import Ledger
+from otel_braintrust.delivery.consignments import whole_bundles
 from otel_braintrust.delivery.enclosures import Enclosure
 from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.payloads import PayloadDirectory
@@ -70,6 +71,11 @@ class Settlement:
 
     def sent(self, parcels: Sequence[Parcel]) -> None:
         """The server took these rows."""
+        bundles = whole_bundles(parcels)
+        if bundles:  # none of them lies on disk, and no file goes with them
+            tickets = [ticket for bundle in bundles for ticket in bundle.tickets]
+            self._ledger.settle(tickets, "sent")
+            return
         fresh = _settle(parcels)
         self._leave_spool(fresh)
         if self._uploads is not None:

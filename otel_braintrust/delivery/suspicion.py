@@ -6,9 +6,11 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 
+from otel_braintrust.delivery.consignments import whole_bundles
 from otel_braintrust.delivery.errors import ApiError, ThrottledError
 from otel_braintrust.delivery.failures import GONE
-from otel_braintrust.delivery.parcels import Parcel, halves
+from otel_braintrust.delivery.packing import halves
+from otel_braintrust.delivery.parcels import Parcel
 from otel_braintrust.delivery.rounds import Round
 from otel_braintrust.delivery.settling import Settlement
 from otel_braintrust.delivery.troubles import Troubles
@@ -57,12 +59,12 @@ class Suspicion:
         self._round.progress = True
         self._taken += 1
 
-    def probe(self, part: list[Parcel]) -> tuple[list[Parcel], list[Parcel]]:
+    def probe(self, part: Sequence[Parcel]) -> tuple[Sequence[Parcel], Sequence[Parcel]]:
         """What to send first of a request that failed again and again: one row, to see if it works.
 
         During an outage it costs no more than the request itself would.
         """
-        if len(part) == 1 or self._round.progress:
+        if len(part) == 1 or self._round.progress or whole_bundles(part):
             return part, []
         if any(parcel.failures < FAILURES_BEFORE_PROBE for parcel in part):
             return part, []
@@ -73,8 +75,8 @@ class Suspicion:
         return [probe], [parcel for parcel in part if parcel is not probe]
 
     def isolated(
-        self, part: list[Parcel], error: ApiError, *, may_split: bool
-    ) -> Sequence[list[Parcel]] | None:
+        self, part: Sequence[Parcel], error: ApiError, *, may_split: bool
+    ) -> Sequence[Sequence[Parcel]] | None:
         """Smaller parts to try after a failure that may follow one row; None when it is an outage.
 
         That the server works is known once it took anything in this attempt.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -11,10 +13,12 @@ from hypothesis import strategies as st
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.bundling import Bundler
+from otel_braintrust.delivery.consignments import Consignment, Unit, whole_bundles
 from otel_braintrust.delivery.destinations import Destination, Projects
 from otel_braintrust.delivery.http import Connection
 from otel_braintrust.delivery.limits import Limits
-from otel_braintrust.delivery.parcels import Parcel, address, body_of, pack
+from otel_braintrust.delivery.packing import body_of, pack
+from otel_braintrust.delivery.parcels import Parcel, address
 
 HERE = Destination("project_id", "p")
 THERE = Destination("experiment_id", 'an "odd",\n} one')
@@ -35,27 +39,43 @@ ROWS = st.lists(
     min_size=2,
     max_size=12,
 )
+Rows = list[tuple[dict[str, Any], Destination]]
+
+
+def new_bundler(max_bytes: int | None = None, max_rows: int = 512) -> Bundler:
+    connection = Connection(
+        api_key="k", app_url="http://x", api_url=None, org_name=None, http_timeout_s=1.0
+    )
+    return Bundler(Projects(connection), Limits(max_bytes, max_rows))
 
 
 def bundled(
-    rows: list[tuple[dict[str, Any], Destination]],
+    rows: Rows,
     *,
     max_bytes: int | None = None,
     max_rows: int = 512,
     span_bytes: int = 100,
-) -> list[Parcel]:
-    connection = Connection(
-        api_key="k", app_url="http://x", api_url=None, org_name=None, http_timeout_s=1.0
-    )
-    bundler = Bundler(Projects(connection), Limits(max_bytes, max_rows))
-    parcels = [Parcel(b"", place, Ticket(None, None, span_bytes)) for _, place in rows]
-    bundler.bundle(parcels, [dict(row) for row, _ in rows])
-    return parcels
+) -> Consignment:
+    """The rows, neighbours with the same destination encoded together."""
+    bundler = new_bundler(max_bytes, max_rows)
+    units: list[Unit] = []
+    for place, group in groupby(rows, itemgetter(1)):
+        own = [dict(row) for row, _ in group]
+        tickets = [Ticket(None, None, span_bytes) for _ in own]
+        for part, bundle in bundler.bundles(tickets, own, place):
+            if bundle is not None:
+                units.append(bundle)
+                continue
+            alone = [Parcel(orjson.dumps(row), place) for row in own[part]]
+            if place in CONTAINERS:
+                address(alone, CONTAINERS[place])
+            units += alone
+    return Consignment(units)
 
 
 @given(ROWS)
 def test_rows_encoded_together_make_the_body_of_a_request(
-    rows: list[tuple[dict[str, Any], Destination]],
+    rows: Rows,
 ) -> None:
     body = json.loads(body_of(bundled(rows)))
     assert body == {
@@ -65,12 +85,11 @@ def test_rows_encoded_together_make_the_body_of_a_request(
 
 
 @given(ROWS, st.data())
-def test_rows_can_be_cut_out_of_a_bundle_again(
-    rows: list[tuple[dict[str, Any], Destination]], data: st.DataObject
-) -> None:
+def test_rows_can_be_cut_out_of_a_bundle_again(rows: Rows, data: st.DataObject) -> None:
     parcels = bundled(rows)
     some = data.draw(st.lists(st.sampled_from(range(len(rows))), unique=True))
     assert [parcels[each].row for each in some] == [orjson.dumps(rows[each][0]) for each in some]
+    assert len(parcels) == len(rows)
     body = json.loads(body_of(parcels))
     assert body["rows"] == [{**row, **CONTAINERS[place]} for row, place in rows]
     assert [parcel.row for parcel in parcels] == [orjson.dumps(row) for row, _ in rows]
@@ -93,13 +112,21 @@ def test_a_row_whose_container_is_another_one_by_now_leaves_its_bundle() -> None
 
 def test_what_orjson_does_not_write_leaves_rows_as_they_were() -> None:
     rows = [{"id": "1"}, {"id": "2", "input": 2**70}]
-    parcels = [Parcel(b"", HERE, Ticket(None, None)) for _ in rows]
-    connection = Connection(
-        api_key="k", app_url="http://x", api_url=None, org_name=None, http_timeout_s=1.0
-    )
-    assert Bundler(Projects(connection), Limits(None, 512)).bundle(parcels, rows) == []
-    assert [parcel.bundle for parcel in parcels] == [None, None]
+    tickets = [Ticket(None, None) for _ in rows]
+    assert [bundle for _, bundle in new_bundler().bundles(tickets, rows, HERE)] == [None]
     assert rows == [{"id": "1"}, {"id": "2", "input": 2**70}]
+
+
+def test_rows_stay_in_their_bundle_until_somebody_asks_for_one() -> None:
+    parcels = bundled([({"id": str(number)}, HERE) for number in range(4)])
+    body = body_of(parcels)
+    (batch,) = pack(parcels, max_bytes=10_000, max_rows=100)
+    assert len(batch) == 4
+    assert whole_bundles(batch) == whole_bundles(parcels) != []
+    batch[2].failures = 1
+    assert whole_bundles(batch) == whole_bundles(parcels) == []
+    assert [each.failures for each in parcels] == [0, 0, 1, 0]
+    assert body_of(batch) == body_of(list(parcels)) == body
 
 
 @given(
@@ -112,12 +139,8 @@ def test_bundles_are_sent_within_the_limits_of_a_request(
 ) -> None:
     rows = [({"id": str(n), "input": "x" * size}, HERE) for n, size in enumerate(sizes)]
     parcels = bundled(rows, max_bytes=max_bytes, max_rows=max_rows, span_bytes=1000)
-    for parcel, (row, _) in zip(parcels, rows, strict=True):
-        if parcel.bundle is None:
-            parcel.row = orjson.dumps(row)
-    address(parcels, CONTAINERS[HERE])
     batches = list(pack(parcels, max_bytes=max_bytes, max_rows=max_rows))
-    assert [each for batch in batches for each in batch] == parcels
+    assert [each for batch in batches for each in batch] == list(parcels)
     for batch in batches:
         assert len(batch) == 1 or len(body_of(batch)) <= max_bytes
         assert len(batch) <= max_rows

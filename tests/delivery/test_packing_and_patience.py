@@ -14,7 +14,8 @@ from otel_braintrust.accounts import Ticket
 from otel_braintrust.delivery.destinations import Destination
 from otel_braintrust.delivery.errors import ConnectionFailure, ThrottledError
 from otel_braintrust.delivery.limits import Limits
-from otel_braintrust.delivery.parcels import Parcel, address, body_of, halves, pack, seal
+from otel_braintrust.delivery.packing import body_of, halves, pack
+from otel_braintrust.delivery.parcels import Parcel, address, seal
 from otel_braintrust.delivery.retrying import Backoff, Patience, RowPatience
 
 HERE = Destination("project_id", "p")
