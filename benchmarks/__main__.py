@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.application import decorator, hooks
-from benchmarks.exporting import content, export, messages, wire
+from benchmarks.exporting import content, export, messages, turns, wire
 from benchmarks.processes import imports, memory
 from benchmarks.receiver import Receiver
 from benchmarks.suite import SUMMARY_PEERS, Bench
@@ -39,6 +39,7 @@ TABLES: Mapping[str, Callable[[Bench], Iterator[Table]]] = {
     "imports": imports,
     "content": content,
     "messages": messages,
+    "turns": turns,
 }
 SUMMARY_TEXT = "Ours as multiples of theirs: less than 1 is less."
 INTRODUCTION = """# What it costs

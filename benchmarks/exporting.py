@@ -22,6 +22,7 @@ NAME_BY_KIND = {
 }
 CONTENT_BYTES = (1_000, 10_000, 100_000, 1_000_000)
 MESSAGES = (1, 10, 40, 200)
+TURNS = (1, 5, 20, 50)
 # About how much content is sent in one round of a growth table.
 CONTENT_AT_ONCE = 20_000_000
 MESSAGES_AT_ONCE = 8_000
@@ -142,5 +143,28 @@ def messages(bench: Bench) -> Iterator[Table]:
         "CPU of the whole process for one message of a model call's input, as multiples of what "
         "one of ten takes; and for the whole span, as a share of OTLP/HTTP's.",
         ["Form", "Messages", "Of one of ten", "Of OTLP/HTTP", "One message"],
+        rows,
+    )
+
+
+def turns(bench: Bench) -> Iterator[Table]:
+    """CPU for one model call of an agent as its calls grow in number."""
+    rows = []
+    workers = bench.workers(("ours", "OTLP/HTTP"))
+    for calls in TURNS:
+        spans = (1 + calls) * bench.count(min(400, MESSAGES_AT_ONCE // calls**2))
+        found = bench.measured(workers, "export_cpu", kind=f"turns {calls}", spans=spans)
+        cpu = {peer: median(values) for peer, values in found.items()}
+        rows.append([
+            str(calls),
+            ratio(cpu["ours"], cpu["OTLP/HTTP"]),
+            microseconds(cpu["ours"]),
+            microseconds(cpu["OTLP/HTTP"]),
+        ])  # fmt: skip
+    yield Table(
+        "Growth with the turns of an agent",
+        "CPU of the whole process for one span of an agent that calls its model so many times, and "
+        "tells it each time what was said before, a tool's call and its answer more.",
+        ["Calls", "Of OTLP/HTTP", "Ours", "OTLP/HTTP"],
         rows,
     )

@@ -88,12 +88,15 @@ def kind_of(name: str) -> Callable[[int], Trace]:
     """What makes the traces of a kind, or of a size: ``content 1000000``, ``messages 200``.
 
     Args:
-        name: One of :data:`KINDS`; or ``content`` with a number of bytes, ``messages`` or ``flat``
-            with a number of messages, for one model call alone.
+        name: One of :data:`KINDS`; ``content`` with a number of bytes, ``messages`` or ``flat``
+            with a number of messages, for one model call alone; or ``turns`` with a number of model
+            calls, for an agent that tells each of them all that was said before.
     """
     if name in KINDS:
         return KINDS[name]
     what, size = name.split()
+    if what == "turns":
+        return lambda number: _turning(number, int(size))
     make = {"content": _one_of_content, "messages": _one_of_messages, "flat": _one_flat}[what]
     return lambda number: Trace(make(number, int(size)), ())
 
@@ -107,6 +110,22 @@ def _one_of_content(number: int, content_bytes: int) -> Work:
 def _one_of_messages(number: int, messages: int) -> Work:
     asked = [_message(turn["role"], turn["content"]) for turn in _turns(number, 0, messages)]
     return _chat(number, 0, asked=asked)
+
+
+def _turning(number: int, calls: int) -> Trace:
+    said = [_message("system", SYSTEM), _message("user", QUESTION.format(number=number))]
+    works = []
+    for turn in range(calls):
+        works.append(_chat(number, turn, asked=said))
+        found = {"type": "tool_call_response", "id": f"{turn}", "response": ANSWER}
+        call = {
+            "type": "tool_call",
+            "id": f"{turn}",
+            "name": "find_seat",
+            "arguments": {"on": turn},
+        }
+        said = [*said, {"role": "assistant", "parts": [call]}, {"role": "tool", "parts": [found]}]
+    return Trace(_agent(number), tuple(works))
 
 
 def _one_flat(number: int, messages: int) -> Work:

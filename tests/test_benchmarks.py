@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.__main__ import QUOTE_BEGIN, QUOTE_END, TABLES
 from benchmarks.application import HOOKS
-from benchmarks.exporting import EXPORTERS, MESSAGES
+from benchmarks.exporting import EXPORTERS, MESSAGES, TURNS
 from benchmarks.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +58,7 @@ def test_the_application_s_thread_is_measured_for_every_kind(
 def test_growth_memory_and_imports_have_their_rows(tables: dict[str, list[list[str]]]) -> None:
     assert len(tables["Growth with the bytes of content"]) == 4
     assert len(tables["Growth with the number of messages"]) == 2 * len(MESSAGES)
+    assert len(tables["Growth with the turns of an agent"]) == len(TURNS)
     assert [row[0] for row in tables["Memory"]] == list(EXPORTERS[:-1])
     assert "otel_braintrust" in [row[0] for row in tables["Import"]]
 
