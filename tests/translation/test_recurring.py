@@ -114,14 +114,22 @@ def _assert_as_the_first_time(recurring: Recurring, span: OtlpSpan) -> None:
         assert strict(row) == translate(span)
 
 
+def _assert_all_as_the_first_time(recurring: Recurring, spans: list[OtlpSpan]) -> None:
+    rows = [row for row, _ in recurring.make_all(spans)]
+    for row, span in zip(rows, spans, strict=True):
+        if row is not None:
+            assert strict(row) == translate(span)
+
+
 @pytest.mark.parametrize("producer", sorted({case.parts[-3] for case in CASES}))
 def test_a_recorded_span_is_translated_alike_each_time(producer: str) -> None:
     for case in (case for case in CASES if case.parts[-3] == producer):
-        recurring = Recurring()
-        for span in _recorded(case):
+        recurring, spans = Recurring(), list(_recorded(case))
+        for span in spans:
             again = _with_other_values(span)
             for each in (span, span, span, again, again, again, span):
                 _assert_as_the_first_time(recurring, each)
+        _assert_all_as_the_first_time(recurring, [*spans, *map(_with_other_values, spans)])
 
 
 @pytest.mark.parametrize("producer", sorted({case.parts[-3] for case in CASES}))
@@ -135,12 +143,15 @@ def test_a_recorded_span_with_any_other_value_is_translated_as_if_it_were_the_fi
             for _ in range(4):
                 recurring.make(span)
             varying = [key for key in span.attributes if DISPATCH.route(key).varies]
+            others = []
             for key in varying * (EXAMPLES // 300):
                 other = {**span.attributes, key: chosen.choice(ODD)}
                 if chosen.random() < 0.1:
                     other[chosen.choice(IN_THE_WAY)] = chosen.choice(ODD)
                 again = dataclasses.replace(span, attributes=other)
                 _assert_as_the_first_time(recurring, again)
+                others += [again, _with_other_values(span)]
+            _assert_all_as_the_first_time(recurring, others)
 
 
 def _with_other_events(span: OtlpSpan, chosen: random.Random) -> OtlpSpan:
