@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
+import orjson
+
 from otel_braintrust.translation.decoding import decode, starts_like_json
 
 _NOTHING = object()
@@ -14,19 +16,26 @@ MAX_DEPTH = 64
 _MAY_BE_JSON = frozenset("{[ \t\r\n\v\f")
 _NUMBERS = frozenset({bool, int, float})
 
+# Members of a request that define tools; sets of them that a form remembers.
+_TOOLS = frozenset({"functions", "tools"})
+MAX_KNOWN = 4
+MAX_KNOWN_BYTES = 65_536
+
 
 class Said:
     """The texts and the named numbers that a row holds.
 
     Args:
         values: parts of the row.
-        base: what other parts of it are known to hold.
+        base: what other parts of it are known to hold, the same for many rows.
     """
 
     def __init__(self, *values: Any, base: Said | None = None) -> None:
         self.texts: set[str] = set(base.texts) if base else set()
         self.numbers: set[tuple[str, Any]] = set(base.numbers) if base else set()
         self.counts: set[Any] = set(base.counts) if base else set()
+        self.base = base
+        self._known: dict[tuple[str, bytes], bool] = {}
         for value in values:
             self.add(value)
 
@@ -58,6 +67,28 @@ class Said:
                 numbers.add((key, inner))
                 if "tokens" in key:
                     self.counts.add(inner)
+
+    def says_tools(self, key: str, tools: list[Any]) -> bool:
+        """Tell whether this says all that a request says of its tools.
+
+        An application sends the same with all requests, and they are most of what it sends.
+
+        Args:
+            key: the member of the request.
+            tools: its value.
+        """
+        try:
+            mark = key, orjson.dumps(tools)
+        except TypeError:  # not JSON's own types alone
+            return False
+        found = self._known.get(mark)
+        if found is None:
+            found = _unsaid_items(tools, key, self, 0) is _NOTHING
+            if len(mark[1]) <= MAX_KNOWN_BYTES:
+                if len(self._known) >= MAX_KNOWN:
+                    self._known.clear()
+                self._known[mark] = found
+        return found
 
 
 def unsaid(value: Any, said: Said) -> Any:
@@ -114,7 +145,11 @@ def _unsaid_members(value: Mapping[str, Any], said: Said, depth: int) -> Any:
         elif kind is dict:
             rest = _unsaid_members(inner, said, depth + 1) if inner else _NOTHING
         elif kind is list:
-            rest = _unsaid_items(inner, str(key), said, depth + 1) if inner else _NOTHING
+            if not inner:
+                continue
+            if key in _TOOLS and said.base is not None and said.base.says_tools(key, inner):
+                continue
+            rest = _unsaid_items(inner, str(key), said, depth + 1)
         else:
             rest = _unsaid(inner, str(key), said, depth + 1)
         if rest is not _NOTHING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from otel_braintrust.translation.decoding import as_mapping, decode, decode_container
 
 _SCHEMA_KEYS = (
@@ -19,6 +21,11 @@ _SCHEMA_KEYS = (
     "args",
 )
 
+# An application defines the same few sets of tools with all of its requests.
+MAX_KNOWN = 64
+MAX_KNOWN_BYTES = 65_536
+_known: dict[bytes, list[Any]] = {}
+
 
 def to_tools(value: Any) -> list[Any] | None:
     """Convert tool definitions to OpenAI's form.
@@ -28,8 +35,26 @@ def to_tools(value: Any) -> list[Any] | None:
 
     Returns:
         `[{"type": "function", "function": {...}}]`; built-in tools stay as they are. None if the
-        value defines no tool.
+        value defines no tool. What is returned is shared by all who ask, and must not be changed.
     """
+    if type(value) is not list or not value:
+        return _converted(value)
+    try:
+        mark = orjson.dumps(value)
+    except TypeError:  # not JSON's own types alone
+        return _converted(value)
+    known = _known.get(mark)
+    if known is None:
+        found = _converted(value)
+        if found is None or len(mark) > MAX_KNOWN_BYTES:
+            return found
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        known = _known[mark] = found
+    return known
+
+
+def _converted(value: Any) -> list[Any] | None:
     decoded = decode(value)
     if isinstance(decoded, dict):
         decoded = (
