@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -31,7 +30,7 @@ class _Told:
 
     Attributes:
         stem: the text up to the bracket that ends it; empty before the first turn.
-        messages: the messages in it, which nobody else holds.
+        messages: the messages in it.
     """
 
     stem: str
@@ -69,6 +68,9 @@ class Conversations:
         Args:
             text: the text.
 
+        Returns:
+            The messages, which rows of other turns may hold as well: none may be changed.
+
         Raises:
             ValueError: it is no JSON.
         """
@@ -82,9 +84,10 @@ class Conversations:
         simple = simple_messages(added)
         if simple is None:  # one message may bear on the next
             return to_messages(parse(text) if told.stem else added)
-        if simple or told.stem:
-            self._remember(text, [*told.messages, *map(_copied, simple)])
-        return without_repeats([*map(_copied, told.messages), *simple]) or None
+        messages = [*told.messages, *simple]
+        if messages:
+            self._remember(text, messages)
+        return without_repeats(messages) or None
 
     def _told_before(self, text: str) -> _Told | None:
         """The turn before, which is forgotten, for this one takes its place."""
@@ -129,21 +132,3 @@ def _after(stem: str, text: str) -> str:
 
 def _rest(stem: str, text: str) -> str:
     return text[len(stem) :].lstrip(" \t\r\n")
-
-
-def _copied(message: Message) -> Message:
-    """A message that may be changed without changing another."""
-    copied = message.copy()
-    if "tool_calls" in message:
-        copied["tool_calls"] = [
-            {**call, "function": call["function"].copy()} for call in message["tool_calls"]
-        ]
-    if type(message["content"]) is list:
-        copied["content"] = [_copied_value(part) for part in message["content"]]
-    return copied
-
-
-def _copied_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied_value(inner) for key, inner in value.items()}
-    return [_copied_value(inner) for inner in value] if isinstance(value, list) else value

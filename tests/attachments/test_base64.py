@@ -372,3 +372,40 @@ def test_a_file_longer_than_a_field_may_be_goes_whole(
         pass
     assert processor.flush(10.0).ok
     assert server.files[only_row(server)["input"]["key"]] == b"z" * 30_000
+
+
+def _say_again(messages: list[dict[str, Any]]) -> None:
+    """Make the span of a model call that tells of all of these."""
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.input.messages": json.dumps(messages),
+    }
+    with start_span("chat") as span:
+        span.set_attributes(attributes)
+
+
+@pytest.mark.parametrize("has_mask", [False, True])
+def test_what_is_done_to_a_message_in_one_turn_is_done_once_in_each_turn_that_tells_it_again(
+    server: ScriptedServer, configured: Configure, has_mask: bool
+) -> None:
+    def mask(value: Any) -> Any:
+        for message in value if isinstance(value, list) else ():
+            message["content"] = [message["content"], "masked"]
+        return value
+
+    processor = configured(mask=mask if has_mask else None)
+    messages = [{"role": "user", "content": "Where? " * 400}]
+    for _ in range(6):
+        messages.append({"role": "user", "content": uri("image/png")})
+        _say_again(messages)
+        assert processor.flush(10.0).sent == 1
+    rows = sorted(server.rows.values(), key=lambda row: len(row["input"]))
+    assert [len(row["input"]) for row in rows] == [2, 3, 4, 5, 6, 7]
+    for row in rows:
+        told = [message["content"] for message in row["input"]]
+        if has_mask:
+            assert all(after == "masked" for _, after in told)
+            told = [before for before, _ in told]
+        assert told[0] == messages[0]["content"]
+        assert all(each["type"] == "braintrust_attachment" for each in told[1:])

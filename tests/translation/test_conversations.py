@@ -127,26 +127,6 @@ def test_the_calls_of_agents_that_run_side_by_side_have_all_of_their_messages() 
         assert rows == [translate(call) for call in calls]
 
 
-def _change(value: Any) -> None:
-    """Change every object and list within a value, as masks and uploads may."""
-    inner = list(value.values()) if isinstance(value, dict) else value
-    for each in inner if isinstance(inner, list) else ():
-        _change(each)
-    if isinstance(value, dict):
-        value["changed"] = True
-    elif isinstance(value, list):
-        value.append("changed")
-
-
-def test_what_is_done_to_the_messages_of_one_turn_does_not_show_in_the_next() -> None:
-    conversations = Conversations(least_characters=0)
-    for count in range(5):
-        text = json.dumps(_turns(1, count))
-        messages = conversations.messages_in(text)
-        assert messages == _converted(text)
-        _change(messages)
-
-
 def test_conversations_that_ended_are_forgotten() -> None:
     conversations = Conversations(max_characters=100_000)
     for number in range(1000):
