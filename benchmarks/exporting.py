@@ -23,6 +23,7 @@ NAME_BY_KIND = {
 CONTENT_BYTES = (1_000, 10_000, 100_000, 1_000_000)
 MESSAGES = (1, 10, 40, 200)
 TURNS = (1, 5, 20, 50)
+SUMMED_UP_TURNS = 20
 # About how much content is sent in one round of a growth table.
 CONTENT_AT_ONCE = 20_000_000
 MESSAGES_AT_ONCE = 8_000
@@ -148,23 +149,21 @@ def messages(bench: Bench) -> Iterator[Table]:
 
 
 def turns(bench: Bench) -> Iterator[Table]:
-    """CPU for one model call of an agent as its calls grow in number."""
+    """CPU for one span of an agent as its calls grow in number."""
     rows = []
-    workers = bench.workers(("ours", "OTLP/HTTP"))
+    workers = bench.workers(EXPORTERS)
     for calls in TURNS:
         spans = (1 + calls) * bench.count(min(400, MESSAGES_AT_ONCE // calls**2))
         found = bench.measured(workers, "export_cpu", kind=f"turns {calls}", spans=spans)
         cpu = {peer: median(values) for peer, values in found.items()}
-        rows.append([
-            str(calls),
-            ratio(cpu["ours"], cpu["OTLP/HTTP"]),
-            microseconds(cpu["ours"]),
-            microseconds(cpu["OTLP/HTTP"]),
-        ])  # fmt: skip
+        if calls == SUMMED_UP_TURNS:
+            bench.sum_up(f"CPU to send a span of an agent of {calls} turns", cpu["ours"], cpu)
+        ratios = (ratio(cpu["ours"], cpu[peer]) for peer in OTHERS)
+        rows.append([str(calls), *ratios, microseconds(cpu["ours"])])
     yield Table(
         "Growth with the turns of an agent",
         "CPU of the whole process for one span of an agent that calls its model so many times, and "
         "tells it each time what was said before, a tool's call and its answer more.",
-        ["Calls", "Of OTLP/HTTP", "Ours", "OTLP/HTTP"],
+        ["Calls", *OTHERS, "Ours"],
         rows,
     )
