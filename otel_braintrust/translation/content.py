@@ -76,10 +76,11 @@ def _choose(reading: Reading, side: str, candidates: list[Candidate], span_type:
             reading.origins[side] = redacted
     else:
         reading.origins[side] = winner
-        if winner.form in _CONVERTED and any(
-            value != reading.open(raw) for raw in winner.raw.values()
-        ):
-            reading.remainders.update(winner.raw)
+        if winner.form in _CONVERTED:
+            for raw in winner.raw.values():
+                if value != reading.open(raw):
+                    reading.remainders.update(winner.raw)
+                    break
     for candidate in [*real, *empty]:
         if candidate is not winner:
             _put_back(reading, side, candidate, winner, value, span_type)

@@ -18,6 +18,7 @@ from otel_braintrust.translation.message_shapes import is_message
 from otel_braintrust.translation.messages import to_messages
 from otel_braintrust.translation.model_requests import Request, read_request
 from otel_braintrust.translation.model_responses import Response, read_response
+from otel_braintrust.translation.plain_messages import plain
 from otel_braintrust.translation.reading import OWN, Candidate, Reading
 from otel_braintrust.translation.wrappers import unwrap
 
@@ -141,7 +142,15 @@ def _as_said(reading: Reading, side: str, texts: list[str]) -> Any:
 
 
 def _with_reasons(choices: list[dict[str, Any]], reasons: list[Any]) -> list[dict[str, Any]]:
+    if all(map(_is_final, choices)):
+        return choices
     return to_choices(choices, reasons) or choices
+
+
+def _is_final(choice: dict[str, Any]) -> bool:
+    """Tell whether a choice stays as it is, were it converted again."""
+    message = choice["message"]
+    return choice["finish_reason"] is not None and plain(message) == message
 
 
 def take_request(reading: Reading, request: Request) -> None:

@@ -78,6 +78,7 @@ class MessageBuilder:
         if self.gathered.results:
             results, self.gathered.results = self.gathered.results, []
             self._close()
+            self.gathered = Gathered()
             self.done.extend(_result_message(result) for result in results)
 
     def add_calls(self, body: Mapping[str, Any]) -> None:
@@ -123,7 +124,7 @@ class MessageBuilder:
         return self.done
 
     def _close(self, *, keep_empty: bool = False) -> None:
-        gathered, self.gathered = self.gathered, Gathered()
+        gathered = self.gathered
         if not (keep_empty or gathered.content or gathered.tool_calls or gathered.refusal):
             return
         content = parts.collapse(gathered.content)

@@ -15,6 +15,9 @@ from otel_braintrust.translation.roles import KNOWN_ROLES, finish_reason_of
 PLAIN_ROLES = KNOWN_ROLES - {"tool"}
 # A text that begins with one of these may be the JSON text of a list of parts.
 _MAY_BE_PARTS = frozenset({"", "[", " ", "\n"})
+# OpenTelemetry's own messages say of most speakers that they have no name.
+_OF_PARTS = frozenset({"role", "parts", "finish_reason", "name"})
+_OF_RESULT = frozenset({"role", "parts", "name"})
 _CALL = frozenset({"type", "id", "name", "arguments"})
 _API_CALL = frozenset({"type", "id", "function", "index"})
 _FUNCTION = {"name", "arguments"}
@@ -56,9 +59,7 @@ def plain(message: Any) -> Message | None:
     listed = message.get("parts")
     if listed is None:
         return _of_api(role, content, message)
-    if content is None and (
-        len(message) == 2 or (len(message) == 3 and "finish_reason" in message)
-    ):
+    if _OF_PARTS.issuperset(message) and message.get("name") is None:
         return _of_parts(role, listed)
     return None
 
@@ -73,7 +74,8 @@ def plain_answer(message: Any) -> Message | None:
         return None
     listed = message.get("parts")
     if listed is not None:
-        return _of_result(listed) if len(message) == 2 else None
+        is_plain = _OF_RESULT.issuperset(message) and message.get("name") is None
+        return _of_result(listed) if is_plain else None
     content = message.get("content")
     if type(content) is not str or content[:1] in _MAY_BE_PARTS or not _ANSWER.issuperset(message):
         return None
@@ -109,8 +111,10 @@ def plain_choice(choice: Any) -> dict[str, Any] | None:
     return {"index": choice.get("index"), "finish_reason": reason, "message": message}
 
 
-def _of_parts(role: str, listed: list[Any]) -> Message | None:
+def _of_parts(role: str, listed: Any) -> Message | None:
     """Convert a text, calls or both in OpenTelemetry's parts."""
+    if type(listed) is not list:
+        return None
     text: str | None = None
     calls: list[dict[str, Any]] = []
     for part in listed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 import orjson
@@ -40,33 +39,69 @@ class Said:
             self.add(value)
 
     def add(self, value: Any, name: str = "", depth: int = 0) -> None:
-        """Take note of everything in a value of the row."""
+        """Take note of everything in a value of the row.
+
+        Args:
+            value: the value.
+            name: what the row calls it.
+            depth: how deep in the row it is.
+        """
         if isinstance(value, dict):
-            named: Iterable[tuple[Any, Any]] = value.items()
-        elif isinstance(value, (list, tuple)):
-            named = zip(repeat(name), value)
+            self._add_members(value, depth)
         else:
-            named = ((name, value),)
+            listed = isinstance(value, (list, tuple))
+            self._add_items(value if listed else (value,), name, depth)
+
+    def _add_members(self, value: Mapping[Any, Any], depth: int) -> None:
         if depth >= MAX_DEPTH:
             return
         # Payloads have thousands of leaves: none costs a call.
-        texts, numbers = self.texts, self.numbers
-        for key, inner in named:
+        texts = self.texts
+        for key, inner in value.items():
             kind = type(inner)
             if kind is str:
                 if inner not in texts:
                     texts.add(inner)
-                    if inner[:1] in _MAY_BE_JSON and starts_like_json(inner):
-                        opened = decode(inner)
-                        if type(opened) is not str:
-                            self.add(opened)
-            elif kind is dict or kind is list or isinstance(inner, (dict, list, tuple)):
-                self.add(inner, str(key), depth + 1)
-            elif inner is not None:
-                key = str(key)
-                numbers.add((key, inner))
-                if "tokens" in key:
+                    if inner[:1] in _MAY_BE_JSON:
+                        self._open(inner)
+            elif kind is dict:
+                self._add_members(inner, depth + 1)
+            elif kind is list:
+                self._add_items(inner, str(key), depth + 1)
+            elif kind in _NUMBERS:
+                name = str(key)
+                self.numbers.add((name, inner))
+                if "tokens" in name:
                     self.counts.add(inner)
+            elif inner is not None:
+                self._add_items((inner,), str(key), depth)
+
+    def _add_items(self, values: Iterable[Any], name: str, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            return
+        texts = self.texts
+        for inner in values:
+            kind = type(inner)
+            if kind is str:
+                if inner not in texts:
+                    texts.add(inner)
+                    if inner[:1] in _MAY_BE_JSON:
+                        self._open(inner)
+            elif kind is dict or isinstance(inner, dict):
+                self._add_members(inner, depth + 1)
+            elif kind is list or isinstance(inner, (list, tuple)):
+                self._add_items(inner, name, depth + 1)
+            elif inner is not None:
+                self.numbers.add((name, inner))
+                if "tokens" in name:
+                    self.counts.add(inner)
+
+    def _open(self, text: str) -> None:
+        """Take note of what JSON in a text holds."""
+        if starts_like_json(text):
+            opened = decode(text)
+            if type(opened) is not str:
+                self.add(opened)
 
     def says_tools(self, key: str, tools: list[Any]) -> bool:
         """Tell whether this says all that a request says of its tools.
@@ -162,8 +197,15 @@ def _unsaid_items(value: Sequence[Any], name: str, said: Said, depth: int) -> An
         return _NOTHING
     if _NUMBERS.issuperset(map(type, value)):  # a vector has thousands of them
         return [inner for inner in value if not _is_said(name, inner, said)] or _NOTHING
-    items = [_unsaid(inner, name, said, depth + 1) for inner in value]
-    return [inner for inner in items if inner is not _NOTHING] or _NOTHING
+    kept = []
+    for inner in value:
+        if type(inner) is dict:
+            rest = _unsaid_members(inner, said, depth + 1)
+        else:
+            rest = _unsaid(inner, name, said, depth + 1)
+        if rest is not _NOTHING:
+            kept.append(rest)
+    return kept or _NOTHING
 
 
 def _is_said(name: str, value: Any, said: Said) -> bool:

@@ -129,7 +129,7 @@ def simple(record: Mapping[str, int], *, excludes_cache: bool) -> dict[str, int]
             return None
         if cached and (excludes_cache or cached > prompt):
             return None
-        if any(value > MAX_TOKENS for value in record.values()):
+        if max(record.values()) > MAX_TOKENS:
             return None
     return {**record, TOTAL: total}
 

@@ -34,13 +34,14 @@ called = st.fixed_dictionaries(
     {"function": st.fixed_dictionaries({"name": st.just("find"), "arguments": values})},
     optional={"id": ids, "type": st.just("function"), "index": st.just(0), "more": st.just(1)},
 )
+names = st.sampled_from([None, "", "ann"])
 # Fields that are set to nothing, and some that are set.
 unset = {
     "refusal": st.sampled_from([None, "", "No."]),
     "annotations": st.sampled_from([None, [], [1]]),
     "audio": st.none(),
     "finish_reason": reasons,
-    "name": st.sampled_from([None, "", "ann"]),
+    "name": names,
     "tool_call_id": ids,
 }
 listed_text = st.lists(
@@ -59,11 +60,15 @@ message = st.one_of(
     st.fixed_dictionaries(
         {"role": st.just("tool"), "content": texts}, optional={"tool_call_id": ids, "name": ids}
     ),
-    st.fixed_dictionaries({"role": st.just("tool"), "parts": st.lists(answer, max_size=2)}),
+    st.fixed_dictionaries(
+        {"role": st.just("tool"), "parts": st.lists(answer, max_size=2)},
+        optional={"name": names},
+    ),
     st.fixed_dictionaries(
         {"role": st.just("assistant"), "parts": st.lists(part, max_size=2)},
-        optional={"finish_reason": reasons},
+        optional={"finish_reason": reasons, "name": names},
     ),
+    st.fixed_dictionaries({"role": roles, "parts": st.sampled_from([7, True, {}, "Hello", None])}),
     st.fixed_dictionaries({"role": roles, "parts": st.lists(part, max_size=2)}),
     st.fixed_dictionaries({"role": roles, "content": st.one_of(st.none(), texts)}),
 )

@@ -1,4 +1,4 @@
-"""Payloads beside the messages that they hold: what they say once more, and what they say besides."""
+"""Payloads beside messages: what they say once more, and what they say besides."""
 
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ KINDS: dict[str, str | None] = {
 }
 _PLAIN = frozenset({"task", "tool", "function", "score", "eval"})
 _LLM = frozenset({"llm"})
+_SPEAKING = frozenset({"llm", "task"})
 _FUNCTION = frozenset({"function", "llm"})
 
 
@@ -97,23 +98,24 @@ def _tool_calls(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
         place = _place_in_call(name)
         if place is None or value is None:
             continue
-        index, rest = place
+        index, holder, rest = place
         call = found.setdefault(index, {})
-        if rest.startswith("function."):
-            call.setdefault("function", {})[rest.removeprefix("function.")] = value
+        if holder:
+            call.setdefault(holder, {})[rest] = value
         else:
             call[rest] = value
     return [found[index] for index in sorted(found)]
 
 
 @functools.lru_cache(maxsize=8_192)
-def _place_in_call(name: str) -> tuple[int, str] | None:
-    """The number of a tool call, and which of its fields an attribute is; None if it is none."""
+def _place_in_call(name: str) -> tuple[int, str, str] | None:
+    """The number of a tool call, the object in it and the field of that; None if it is none."""
     prefix, mark, rest = name.partition("tool_call.")
     if not mark:
         return None
     digits = "".join(character for character in prefix if character.isdigit())
-    return int(digits) if digits else 0, rest
+    holder = "function" if rest.startswith("function.") else ""
+    return int(digits) if digits else 0, holder, rest.removeprefix("function.")
 
 
 def _split_numbered(fields: Mapping[str, Any], prefix: str) -> list[tuple[int, dict[str, Any]]]:
@@ -126,6 +128,17 @@ def _split_numbered(fields: Mapping[str, Any], prefix: str) -> list[tuple[int, d
     return sorted(found.items())
 
 
+@functools.lru_cache(maxsize=8_192)
+def _place_in_message(name: str) -> tuple[str, str] | None:
+    """The family within a message, and the field, that an attribute is; None if it is none."""
+    prefix, mark, bare = name.partition("message.")
+    if prefix or not mark:
+        return None
+    head, mark, _ = bare.partition(".")
+    return head if mark and head in _FAMILIES else "", bare
+
+
+_FAMILIES = frozenset({"contents", "tool_calls"})
 _ONLY_TEXT = {"message.role", "message.content"}
 
 
@@ -136,16 +149,15 @@ def message(fields: Mapping[str, Any]) -> dict[str, Any]:
     own: dict[str, Any] = {}
     parts: dict[str, Any] = {}
     calls: dict[str, Any] = {}
+    families = {"": own, "contents": parts, "tool_calls": calls}
     for name, value in fields.items():
-        if value is None or not name.startswith("message."):
-            continue
-        bare = name.removeprefix("message.")
-        head = bare.partition(".")[0]
-        held = {"contents": parts, "tool_calls": calls}.get(head, own) if head != bare else own
-        held[bare] = value
+        place = _place_in_message(name)
+        if place is not None and value is not None:
+            families[place[0]][place[1]] = value
     built: dict[str, Any] = {"role": own.pop("role", None)}
     content = own.pop("content", None)
-    listed = [_content_part(part) for _, part in _split_numbered(parts, "contents.")]
+    numbered = _split_numbered(parts, "contents.") if parts else ()
+    listed = [_content_part(part) for _, part in numbered]
     if not listed:
         built["content"] = content
     elif isinstance(content, str) and content and not _says(listed, content):
@@ -154,7 +166,7 @@ def message(fields: Mapping[str, Any]) -> dict[str, Any]:
         built["content"] = listed
     name = own.pop("function_call_name", None)
     arguments = own.pop("function_call_arguments_json", None)
-    if made := _tool_calls(calls):
+    if calls and (made := _tool_calls(calls)):
         built["tool_calls"] = made
     elif name:
         built["function_call"] = {"name": name, "arguments": arguments}
@@ -174,7 +186,7 @@ def _build_messages(family: str, side: str) -> rules.Step:
         listed = [message(fields) for fields in members]
         reading.offer(
             side,
-            Candidate(FIRST_CHOICE, "messages", listed, raw, frozenset({"llm", "task"}), order=3),
+            Candidate(FIRST_CHOICE, "messages", listed, raw, _SPEAKING, order=3),
         )
 
     slot = Texts(family, side, "message.role", "message.content")
