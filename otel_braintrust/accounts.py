@@ -66,21 +66,24 @@ class Ledger:
             span: The span; None for a row that has none.
             size_bytes: About how much memory it holds until then.
         """
-        ticket = Ticket(span, getattr(span, "context", None), size_bytes)
-        self.open_all([ticket])
+        ticket = Ticket(span, getattr(span, "context", None))
+        self.open_all([ticket], size_bytes)
         return ticket
 
-    def open_all(self, tickets: Sequence[Ticket]) -> None:
+    def open_all(self, tickets: Sequence[Ticket], size_bytes: int) -> None:
         """Enter spans that ended, as :meth:`open` does, all at once.
 
         Args:
             tickets: The spans, each for the first time.
+            size_bytes: About how much memory they hold together; each is said to hold its share.
         """
+        share_bytes = size_bytes // len(tickets)
         with self._lock:
             self._ended += len(tickets)
+            self._pending_bytes += share_bytes * len(tickets)
             for ticket in tickets:
                 ticket.sequence = self._ended
-                self._pending_bytes += ticket.size_bytes
+                ticket.size_bytes = share_bytes
 
     def note_filtered(self, count: int) -> None:
         """Enter spans that ended and are filtered, without tickets.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from otel_braintrust.accounts import Ticket
 from otel_braintrust.batching import Batches
-from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS
+from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS, origin_of
 from otel_braintrust.exporter import BraintrustSpanExporter
 from otel_braintrust.intake import Start
 from otel_braintrust.local_roots import LocalRoots
 from otel_braintrust.passage import Passage
-from otel_braintrust.sizes import attribute_values, span_bytes
+from otel_braintrust.sizes import SPAN_BYTES, attached_bytes, attribute_values, values_bytes
 from otel_braintrust.undelivered import Undelivered
 from otel_braintrust.verdicts import Verdict
 
@@ -25,10 +25,12 @@ class _Page:
 
     Attributes:
         started: The ids of spans that started, and are not in the books yet.
-        ended: Spans that ended, and are not in the books yet.
+        ended: Spans that ended and go, and are not in the books yet.
+        contents: The values of the attributes of each of these.
+        attached_bytes: How much their events and links hold.
         filtered: The ids of spans that ended and do not go, and are not in the books yet.
         go: Spans to be handed on.
-        room_bytes: How much memory there is room for.
+        roots: See :attr:`otel_braintrust.local_roots.LocalRoots.open`.
         has_kin: Whether the tree follows any span.
         certain: See :attr:`otel_braintrust.passage.Passage.certain`.
         is_swift: See :attr:`otel_braintrust.passage.Passage.is_swift`.
@@ -36,23 +38,27 @@ class _Page:
     """
 
     __slots__ = (
+        "attached_bytes",
         "certain",
+        "contents",
         "ended",
         "filtered",
         "go",
         "has_kin",
         "is_swift",
-        "room_bytes",
+        "roots",
         "started",
         "tree",
     )
 
-    def __init__(self, room_bytes: int, passage: Passage) -> None:
+    def __init__(self, passage: Passage, roots: dict[int, Any]) -> None:
         self.started: list[int] = []
         self.ended: list[Ticket] = []
+        self.contents: list[Collection[Any]] = []
+        self.attached_bytes = 0
         self.filtered: list[int] = []
         self.go: list[Ticket] = []
-        self.room_bytes = room_bytes
+        self.roots = roots
         self.tree = passage.tree
         self.has_kin = len(self.tree) > 0
         self.certain = passage.certain
@@ -103,7 +109,7 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
-        page = _Page(self._max_bytes - self._book.pending_bytes, self.passage)
+        page = _Page(self.passage, self.roots.open)
         if self._courier is None:
             page.trust_nothing()  # each span is counted as lost
         self.passage.look_at_clock()
@@ -119,6 +125,7 @@ class Desk:
                     self.tell_internal(error)
         finally:
             self._post(page)
+            self.roots.forget_oldest()
             self.hand_on(page.go)
 
     def _post(self, page: _Page) -> None:
@@ -127,71 +134,117 @@ class Desk:
             self._undelivered.note_starts(page.started)
             page.started = []
         if page.ended:
-            self._book.open_all(page.ended)
-            page.ended = []
+            self._open(page)
         if page.filtered:
             self._book.note_filtered(len(page.filtered))
             self._undelivered.note_filtered(page.filtered)
             page.filtered = []
 
+    def _open(self, page: _Page) -> None:
+        """Enter spans that go, if there is memory for them."""
+        tickets, contents, more_bytes = page.ended, page.contents, page.attached_bytes
+        page.ended, page.contents, page.attached_bytes = [], [], 0
+        size_bytes = SPAN_BYTES * len(tickets) + values_bytes(contents) + more_bytes
+        if self._book.pending_bytes + size_bytes <= self._max_bytes:
+            self._book.open_all(tickets, size_bytes)
+            page.go += tickets
+            return
+        for ticket, values in zip(tickets, contents, strict=True):
+            self._open_alone(ticket, values)
+            if self._has_room_for(ticket):
+                page.go.append(ticket)
+            else:
+                self._turn_away([ticket])
+
+    def _open_alone(self, ticket: Ticket, values: Collection[Any]) -> None:
+        size_bytes = SPAN_BYTES + values_bytes([values]) + ticket.size_bytes
+        self._book.open_all([ticket], size_bytes)
+
+    def _has_room_for(self, ticket: Ticket) -> bool:
+        """Tell whether there is memory for a span that was entered; one may always wait."""
+        return self._book.pending_bytes <= max(self._max_bytes, ticket.size_bytes)
+
     def _enter_start(self, page: _Page, event: Start) -> None:
         span, stamp, answer = event
-        context, parent = span.context, span.parent
+        try:
+            context, parent = span._context, span._parent  # noqa: SLF001  (see origin_of)
+            scope = span._instrumentation_scope._name  # noqa: SLF001
+        except AttributeError:
+            context, parent, scope = origin_of(span)
         span_id = context[SPAN_ID]
-        # An application may add a processor twice.
-        if not self.roots.start(span, span_id, parent):
+        roots = page.roots
+        if span_id in roots:  # an application may add a processor twice
             return
+        above = None if parent is None or parent[IS_REMOTE] else roots.get(parent[SPAN_ID])
+        roots[span_id] = span if above is None else above
         page.started.append(span_id)
-        scope = span.instrumentation_scope
-        early = None if scope is None else page.certain.get(scope.name)
+        early = page.certain.get(scope)
         if (early is KEEP and not page.has_kin) or not context[TRACE_FLAGS] & SAMPLED:
             return
         page.has_kin = True
         if early is None or stamp is not None:
             self.passage.start(span, stamp, answer)
         else:
-            page.go += page.tree.follow(span, context, parent, early)[1]
+            ready = page.tree.follow(span, context, parent, early)[1]
+            if ready:
+                self._post(page)
+                page.go += ready
 
     def _enter_end(self, page: _Page, span: Any) -> None:
-        if self._is_known(span):
+        try:
+            context, parent = span._context, span._parent  # noqa: SLF001  (see origin_of)
+            scope = span._instrumentation_scope._name  # noqa: SLF001
+            values = span._attributes._dict  # noqa: SLF001
+            has_more = span._events._dq or span._links._dq  # noqa: SLF001
+        except AttributeError:
+            context, parent, scope = origin_of(span)
+            values = attribute_values(span)
+            has_more = span.events or span.links
+        span_id = 0 if context is None else context[SPAN_ID]
+        root = page.roots.pop(span_id, None)
+        # An application may add a processor twice.
+        if root is None and getattr(span, self._end_mark, False):
             return
-        context, parent = span.context, span.parent
+        try:  # noqa: SIM105  (a context manager would take longer than all the rest)
+            setattr(span, self._end_mark, True)
+        except AttributeError:  # no place for a mark
+            pass
         if context is None:
             self._book.note_sampled()
             return
-        span_id = context[SPAN_ID]
-        values = attribute_values(span)
-        tagged = self.roots.end(span, span_id, values)
+        tagged = self.roots.end(span, span_id, root, values)
         if not context[TRACE_FLAGS] & SAMPLED:
-            self._post(page)
-            self._book.note_sampled()
-            self._undelivered.note_end(span_id, is_lost=True)
+            self._enter_sampled(page, span_id)
             return
-        scope = span.instrumentation_scope
-        verdict = None if scope is None else page.certain.get(scope.name)
+        verdict = page.certain.get(scope)
         if (page.has_kin or verdict is not KEEP) and page.is_swift:
             verdict = page.tree.leaves.end(span, span_id, parent, verdict)
             if verdict is DROP:
                 page.filtered.append(span_id)
                 return
-        ticket = Ticket(tagged, context, span_bytes(span, values))
-        page.ended.append(ticket)
-        page.room_bytes -= ticket.size_bytes
-        is_certain = verdict is KEEP and page.room_bytes >= 0
-        if is_certain and (parent is None or parent[TRACE_FLAGS] & SAMPLED):
+        ticket = Ticket(tagged, context, attached_bytes(span) if has_more else 0)
+        if verdict is KEEP and (parent is None or parent[TRACE_FLAGS] & SAMPLED):
             ticket.is_local_root = parent is None or parent[IS_REMOTE]
-            page.go.append(ticket)
+            page.attached_bytes += ticket.size_bytes
+            page.contents.append(values.values())
+            page.ended.append(ticket)
         else:
             self._post(page)
             page.has_kin = True
+            self._open_alone(ticket, values.values())
             self._judge(page, span, ticket)
+
+    def _enter_sampled(self, page: _Page, span_id: int) -> None:
+        """Note that a span ended that the sampler left out."""
+        self._post(page)
+        self._book.note_sampled()
+        self._undelivered.note_end(span_id, is_lost=True)
 
     def _judge(self, page: _Page, span: Any, ticket: Ticket) -> None:
         """Do with a span that ended, and is in the books, what depends on others."""
-        pending_bytes = self._book.pending_bytes
         if self._courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")
-        elif pending_bytes <= max(self._max_bytes, ticket.size_bytes):  # one may always wait
+        elif self._has_room_for(ticket):
             # Rules are about the span as it was made, without the tags that rose to it.
             page.go += self.passage.end(span, ticket)
         else:
@@ -260,13 +313,3 @@ class Desk:
             "a span could not be taken: %s; please report it",
             type(error).__name__,
         )
-
-    def _is_known(self, span: Any) -> bool:
-        """Tell whether this end was entered before: an application may add a processor twice."""
-        if getattr(span, self._end_mark, False):
-            return True
-        try:  # noqa: SIM105  (a context manager would take longer than all the rest)
-            setattr(span, self._end_mark, True)
-        except AttributeError:  # no place for a mark
-            pass
-        return False

@@ -6,20 +6,22 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from opentelemetry.trace import SpanContext
-
 from otel_braintrust.annotations import TAGS_ATTRIBUTE, united
-from otel_braintrust.contexts import IS_REMOTE, SPAN_ID
 from otel_braintrust.sizes import attribute_values
 
+LANGFUSE_TAGS = "langfuse.trace.tags"
+OPENINFERENCE_TAGS = "tag.tags"
+LANGSMITH_TAGS = "langsmith.span.tags"
+LOGFIRE_TAGS = "logfire.tags"
+OPIK_TAGS = "opik.tags"
 # Where instrumentations write tags, Braintrust's own key first.
 TAG_ATTRIBUTES = (
     TAGS_ATTRIBUTE,
-    "langfuse.trace.tags",
-    "tag.tags",
-    "langsmith.span.tags",
-    "logfire.tags",
-    "opik.tags",
+    LANGFUSE_TAGS,
+    OPENINFERENCE_TAGS,
+    LANGSMITH_TAGS,
+    LOGFIRE_TAGS,
+    OPIK_TAGS,
 )
 # More open spans than this belong to a process that never ends them.
 MAX_OPEN_SPANS = 20_000
@@ -30,65 +32,58 @@ MAX_ENDED_ROOTS = 1_000
 class LocalRoots:
     """Follows open spans; used by one thread at a time.
 
+    Most spans have no tags, and are followed by whoever reads events: what starts is put in
+    :attr:`open`, with the root of its parent, if that is in there, or as its own; what ends is
+    taken out.
+
     Args:
         max_open: Most open spans remembered; the oldest are forgotten first.
+
+    Attributes:
+        open: The root of each open span, which may have ended, by the span's id.
     """
 
     def __init__(self, *, max_open: int = MAX_OPEN_SPANS) -> None:
         self._max_open = max_open
-        # By span id; a span that is the outermost is its own root.
-        self._roots: dict[int, Any] = {}
+        self.open: dict[int, Any] = {}
         self._risen: dict[int, list[str]] = {}
         # The tags of roots that ended, for spans that go though those do not.
         self._ended: dict[int, list[str]] = {}
 
     def __len__(self) -> int:
-        return len(self._roots)
+        return len(self.open)
 
     def of(self, span_id: int) -> Any | None:
         """The local root of an open span, which may have ended; None: nothing is known of it."""
-        return self._roots.get(span_id)
+        return self.open.get(span_id)
 
-    def start(self, span: Any, span_id: int, parent: SpanContext | None) -> bool:
-        """Follow a span.
+    def forget_oldest(self) -> None:
+        """Forget the oldest open spans that are too many."""
+        while len(self.open) > self._max_open:
+            span_id = next(iter(self.open))
+            self.open.pop(span_id)
+            self._risen.pop(span_id, None)
 
-        Args:
-            span: The running span.
-            span_id: Its id.
-            parent: Its parent.
-
-        Returns:
-            False when it is followed already.
-        """
-        roots = self._roots
-        if span_id in roots:
-            return False
-        above = None if parent is None or parent[IS_REMOTE] else roots.get(parent[SPAN_ID])
-        roots[span_id] = span if above is None else above
-        if len(roots) > self._max_open:
-            self._forget(next(iter(roots)))
-        return True
-
-    def end(self, span: Any, span_id: int, values: Mapping[str, Any]) -> Any:
+    def end(self, span: Any, span_id: int, root: Any, values: Mapping[str, Any]) -> Any:
         """Let the tags of a span that ended rise to its local root, while that is open.
 
         Args:
             span: The ended span.
             span_id: Its id.
+            root: Its root, which was taken out of :attr:`open`; None: it was not in there.
             values: Its attributes.
 
         Returns:
             The span; with the tags that rose to it, if there are any.
         """
-        root = self._roots.pop(span_id, None)
         risen = self._risen.pop(span_id, None) if self._risen else None
-        if risen is None and values.keys().isdisjoint(TAG_ATTRIBUTES):
+        if risen is None and not _has_tags(values):
             return span
         if root is not None:
             root_id = root.context.span_id
             if root_id == span_id:
                 self._note_end(span, risen)
-            elif root_id in self._roots:
+            elif root_id in self.open:
                 self._raise(span, root_id)
         return span if risen is None else _with_tags(span, risen)
 
@@ -108,9 +103,9 @@ class LocalRoots:
         Returns:
             False when there is no such root.
         """
-        root = self._roots.get(span_id)
+        root = self.open.get(span_id)
         root_id = None if root is None else root.context.span_id
-        if root_id not in self._roots or (root_id == span_id and not also_itself):
+        if root_id not in self.open or (root_id == span_id and not also_itself):
             return False
         self._risen.setdefault(root_id, []).extend(tags)
         return True
@@ -122,7 +117,7 @@ class LocalRoots:
             span: The ended span.
             root_id: The id of the root, which may have ended.
         """
-        root = self._roots.get(root_id)
+        root = self.open.get(root_id)
         tags = self._ended.get(root_id) or self._risen.get(root_id) or []
         if root is not None:
             tags = united(_tags_of(dict(attribute_values(root))), tags)
@@ -135,13 +130,21 @@ class LocalRoots:
             if len(self._ended) > MAX_ENDED_ROOTS:
                 self._ended.pop(next(iter(self._ended)))
 
-    def _forget(self, span_id: int) -> None:
-        self._roots.pop(span_id, None)
-        self._risen.pop(span_id, None)
+
+def _has_tags(values: Mapping[str, Any]) -> bool:
+    # An iterator over them would take longer than all the rest.
+    return (
+        TAGS_ATTRIBUTE in values
+        or LANGFUSE_TAGS in values
+        or OPENINFERENCE_TAGS in values
+        or LANGSMITH_TAGS in values
+        or LOGFIRE_TAGS in values
+        or OPIK_TAGS in values
+    )
 
 
 def _tags_of(values: Mapping[str, Any]) -> list[str]:
-    if values.keys().isdisjoint(TAG_ATTRIBUTES):
+    if not _has_tags(values):
         return []
     return [text for key in TAG_ATTRIBUTES for text in _texts(values.get(key))]
 

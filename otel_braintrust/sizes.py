@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from otel_braintrust.attachments import AttachedText
@@ -27,36 +28,42 @@ def attribute_values(span: Any) -> Mapping[str, Any]:
     return values or {}
 
 
-def span_bytes(span: Any, values: Mapping[str, Any] | None = None) -> int:
+def span_bytes(span: Any) -> int:
     """About how much memory a span and its attributes, events and links hold, in bytes.
 
     Args:
         span: The span.
-        values: Its attributes, if they are at hand.
     """
-    total = SPAN_BYTES + _bytes_of(attribute_values(span) if values is None else values)
-    try:
-        # The properties make copies, and what they copy takes a lock to tell its length.
-        if not (span._events._dq or span._links._dq):  # noqa: SLF001
-            return total
-    except AttributeError:  # a span of another making
-        pass
-    for event in span.events:
-        total += VALUE_BYTES + _bytes_of(event.attributes or {})
-    return total + len(span.links) * VALUE_BYTES
+    return SPAN_BYTES + values_bytes([attribute_values(span).values()]) + attached_bytes(span)
 
 
-def _bytes_of(attributes: Mapping[str, Any]) -> int:
-    total = VALUE_BYTES * len(attributes)
-    for value in attributes.values():
+def attached_bytes(span: Any) -> int:
+    """About how much memory the events and links of a span hold, in bytes.
+
+    Args:
+        span: The span.
+    """
+    events = span.events
+    total = values_bytes([event.attributes.values() for event in events if event.attributes])
+    return total + (len(events) + len(span.links)) * VALUE_BYTES
+
+
+def values_bytes(contents: Sequence[Collection[Any]]) -> int:
+    """About how much memory attributes hold, in bytes.
+
+    Args:
+        contents: The values of each span's.
+    """
+    total = VALUE_BYTES * sum(map(len, contents))
+    for value in chain.from_iterable(contents):
         if type(value) is str:
             total += len(value)
         elif type(value) not in PLAIN:
-            total += _bytes_of_value(value)
+            total += _bytes_of(value)
     return total
 
 
-def _bytes_of_value(value: Any) -> int:
+def _bytes_of(value: Any) -> int:
     if isinstance(value, (tuple, list)):
         try:
             return sum(map(len, value))

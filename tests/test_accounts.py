@@ -70,10 +70,10 @@ def test_flushes_that_overlap_report_the_same_spans_and_the_next_none() -> None:
 
 def test_spans_that_are_entered_together_ended_before_or_after_a_flush_began() -> None:
     ledger = Ledger()
-    early, late = ([Ticket(span, span.context, 10) for span in [_Span()] * 3] for _ in range(2))
-    ledger.open_all(early)
+    early, late = ([Ticket(span, span.context) for span in [_Span()] * 3] for _ in range(2))
+    ledger.open_all(early, 30)
     watch = ledger.watch()
-    ledger.open_all(late)
+    ledger.open_all(late, 31)
     assert ledger.counts == Counts(ended=6, pending=6)
     assert ledger.pending_bytes == 60
     ledger.settle([*late, *early[:2]], "sent")

@@ -220,3 +220,65 @@ def test_a_hook_that_fails_does_not_end_the_reading(
     assert asked.wait(20)
     tracer.start_span("second").end()
     assert wait_until(lambda: len(server.rows) == 2)
+
+
+class ForeignSpan:
+    """A span that is none of the SDK's: it has what OpenTelemetry says, and no place for a mark."""
+
+    __slots__ = ("_OF",)
+
+    def __init__(self, of: Any) -> None:
+        self._OF = of
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._OF, name)
+
+
+class OddSpan(ForeignSpan):
+    """One whose attributes cannot be read."""
+
+    __slots__ = ()
+
+    @property
+    def attributes(self) -> Any:
+        raise RuntimeError
+
+
+def test_spans_of_any_making_go_and_an_odd_one_stops_no_other(
+    make: Make, server: ScriptedServer
+) -> None:
+    processor = make()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("application")
+    ended = [tracer.start_span(f"foreign {number}") for number in range(3)]
+    tracer.start_span("before").end()
+    processor.on_end(ForeignSpan(ended[0]._readable_span()))  # type: ignore[attr-defined, arg-type]
+    processor.on_end(OddSpan(ended[1]._readable_span()))  # type: ignore[attr-defined, arg-type]
+    processor.on_end(ForeignSpan(ended[2]._readable_span()))  # type: ignore[attr-defined, arg-type]
+    tracer.start_span("after").end()
+    assert processor.flush(10.0).sent == 4
+    names = {row["span_attributes"]["name"] for row in server.rows.values()}
+    assert names == {"before", "foreign 0", "foreign 2", "after"}
+    assert processor.ledger.pending == 0
+
+
+def test_spans_that_hold_too_much_are_turned_away_and_those_beside_them_go(
+    make: Make, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
+    processor = make(queue_bytes=100_000)
+    tracer = tracer_of(processor)
+    for number in range(3):
+        tracer.start_span("small").end()
+        large = tracer.start_span("large")
+        if number == 1:
+            large.add_event("note", {"text": "x" * 200_000})
+        else:
+            large.set_attribute("texts", ["x" * 100_000, "x" * 100_000])
+        large.end()
+    assert processor.flush(10.0).dropped == 3
+    assert [row["span_attributes"]["name"] for row in server.rows.values()] == ["small"] * 3
+    assert processor._exporter.book.pending_bytes == 0
