@@ -29,7 +29,7 @@ class Watch:
         self.reported_before = reported
 
     def note(self, tickets: Iterable[Ticket], column: str, previous: str | None) -> None:
-        count = sum(1 for ticket in tickets if ticket.sequence <= self.last_sequence)
+        count = sum([ticket.sequence <= self.last_sequence for ticket in tickets])
         self.settled[column] += count
         if previous is None:
             self.pending -= count

@@ -77,7 +77,15 @@ class LocalRoots:
             The span; with the tags that rose to it, if there are any.
         """
         risen = self._risen.pop(span_id, None) if self._risen else None
-        if risen is None and not _has_tags(values):
+        # An iterator over the keys would take longer than all the rest.
+        if risen is None and not (
+            TAGS_ATTRIBUTE in values
+            or LANGFUSE_TAGS in values
+            or OPENINFERENCE_TAGS in values
+            or LANGSMITH_TAGS in values
+            or LOGFIRE_TAGS in values
+            or OPIK_TAGS in values
+        ):
             return span
         if root is not None:
             root_id = root.context.span_id
@@ -131,21 +139,7 @@ class LocalRoots:
                 self._ended.pop(next(iter(self._ended)))
 
 
-def _has_tags(values: Mapping[str, Any]) -> bool:
-    # An iterator over them would take longer than all the rest.
-    return (
-        TAGS_ATTRIBUTE in values
-        or LANGFUSE_TAGS in values
-        or OPENINFERENCE_TAGS in values
-        or LANGSMITH_TAGS in values
-        or LOGFIRE_TAGS in values
-        or OPIK_TAGS in values
-    )
-
-
 def _tags_of(values: Mapping[str, Any]) -> list[str]:
-    if not _has_tags(values):
-        return []
     return [text for key in TAG_ATTRIBUTES for text in _texts(values.get(key))]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from otel_braintrust.accounts import Ticket
+from otel_braintrust.contexts import SPAN_ID
 
 # More open spans than this belong to a process that never ends them.
 MAX_SPANS = 100_000
@@ -26,21 +26,17 @@ class Undelivered:
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child: what waits belongs to the parent."""
-        self._lock = threading.RLock()
-        self._waiting: dict[int, None] = {}
+        self._waiting = _Recent(self._max_spans)
         self._lost = _Recent(self._max_spans)
         self._on_disk = _Recent(self._max_spans)
 
-    def note_starts(self, span_ids: Iterable[int]) -> None:
+    def note_starts(self, span_ids: Sequence[int]) -> None:
         """Remember spans that start."""
-        waiting = self._waiting
-        waiting.update(dict.fromkeys(span_ids))
-        while len(waiting) > self._max_spans:
-            _forget_oldest(waiting)
+        self._waiting.add(span_ids)
 
     def note_settled(self, tickets: Sequence[Ticket], column: str) -> None:
         """Note what became of spans; those on disk still wait, and nobody will say of them more."""
-        ids = [ticket.context.span_id for ticket in tickets if ticket.context is not None]
+        ids = [ticket.context[SPAN_ID] for ticket in tickets if ticket.context is not None]
         if column == "spooled":
             self._on_disk.add(ids)
         else:
@@ -59,9 +55,7 @@ class Undelivered:
             self.on_change()
 
     def _note_ends(self, span_ids: Sequence[int], *, is_lost: bool) -> None:
-        forget = self._waiting.pop
-        for span_id in span_ids:
-            forget(span_id, None)
+        self._waiting.discard(span_ids)
         self._on_disk.discard(span_ids)
         if is_lost:
             self._lost.add(span_ids)
@@ -82,7 +76,8 @@ class Undelivered:
 class _Recent:
     """The latest ids, in two sets: when one is full, the older one is forgotten at once.
 
-    A dict whose oldest key is removed again and again is searched through its gaps each time.
+    A dict whose oldest key is removed again and again is searched through its gaps each time. Sets
+    take and lose many ids by one call, which CPython does at once.
     """
 
     def __init__(self, max_ids: int) -> None:
@@ -95,9 +90,11 @@ class _Recent:
             self._earlier, self._latest = self._latest, set()
         self._latest.update(numbers)
 
-    def discard(self, numbers: Iterable[int]) -> None:
-        self._latest.difference_update(numbers)
-        self._earlier.difference_update(numbers)
+    def discard(self, numbers: Sequence[int]) -> None:
+        # Either may have become the other meanwhile, but what it holds is found in this order.
+        for some in (self._latest, self._earlier):
+            if some:
+                some.difference_update(numbers)
 
     def __contains__(self, number: int) -> bool:
         return number in self._latest or number in self._earlier
@@ -109,10 +106,3 @@ def _number(row_id: str) -> int:
         return int(row_id, 16) if len(row_id) == 16 else -1
     except ValueError:
         return -1
-
-
-def _forget_oldest(spans: dict[int, None]) -> None:
-    try:
-        spans.pop(next(iter(spans)), None)
-    except (StopIteration, RuntimeError):  # another thread was quicker
-        return
