@@ -7,6 +7,7 @@ from typing import Any
 
 from otel_braintrust.translation import content, context, errors, metadata, metrics, span_types
 from otel_braintrust.translation.conventions import DISPATCH, Dispatch, users
+from otel_braintrust.translation.conventions.marks import EVENTS
 from otel_braintrust.translation.decoding import as_mapping, native
 from otel_braintrust.translation.further_parents import add_further_parents
 from otel_braintrust.translation.reading import Reading
@@ -112,9 +113,12 @@ def read_into(
     for scope, owner, step in dispatch.scopes:
         if span.scope_name.startswith(scope):
             _call(run, reading, owner, step)
+    cued, steps = dispatch.cued, set(dispatch.uncued)
     for key, attribute in attributes.items():
         value = native(attribute)
         route = routes.get(key) or dispatch.route(key)
+        if route.mark in cued:
+            steps |= cued[route.mark]
         rule, rest = route.rule, route.rest
         if rule is None:
             taken = False
@@ -128,11 +132,15 @@ def read_into(
             leftovers[key] = value
     if events:
         read_events(reading, events, dispatch, run)
-    for owner, step in dispatch.finish:
-        if run is None:
-            step(reading)
-        else:
-            run(reading, owner, step)
+        steps |= cued[EVENTS]
+        for event in events:  # whose attributes may mean what the span's own do
+            steps.update(*(cued[key] for key in event.attributes if key in cued))
+    if run is not None or dispatch.users:  # whoever runs them wants to see all
+        for owner, step in dispatch.finish:
+            _call(run, reading, owner, step)
+    else:
+        for place in sorted(steps):
+            dispatch.finish[place][1](reading)
     for family in list(reading.groups):  # gathered by a rule, and put together by nobody
         reading.restore(reading.take(family)[1])
     return reading

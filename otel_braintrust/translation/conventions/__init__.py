@@ -47,7 +47,7 @@ from otel_braintrust.translation.conventions import (
     vector_databases,
     vercel_ai,
 )
-from otel_braintrust.translation.conventions.marks import settled_of, slot_of
+from otel_braintrust.translation.conventions.marks import EVENTS, cue_of, settled_of, slot_of
 from otel_braintrust.translation.conventions.rules import (
     Convention,
     EventRule,
@@ -135,6 +135,8 @@ class Dispatch:
         owners: the convention's name for a key, a prefix, or an `event NAME`.
         users: names of the conventions that are not ours.
         routes: who reads each key met so far.
+        cued: for a key or a prefix, the places in `finish` of the steps that it is a cue of.
+        uncued: the places of the steps without a cue.
     """
 
     keys: dict[str, Rule] = field(default_factory=dict)
@@ -146,6 +148,19 @@ class Dispatch:
     owners: dict[str, str] = field(default_factory=dict)
     users: tuple[str, ...] = ()
     routes: dict[str, Route] = field(default_factory=dict)
+    cued: dict[str, set[int]] = field(init=False)
+    uncued: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        uncued = []
+        self.cued = {EVENTS: set()}
+        for place, (_, step) in enumerate(self.finish):
+            cue = cue_of(step)
+            if cue is None:
+                uncued.append(place)
+            for mark in cue or ():
+                self.cued.setdefault(mark, set()).add(place)
+        self.uncued = frozenset(uncued)
 
     def route(self, key: str) -> Route:
         """Who reads an attribute, by its key."""
@@ -188,11 +203,14 @@ def compile_dispatch(
         conventions: the dialects, those of more authority first.
         users: dialects of users: they go before all of ours but the first, `braintrust.*`.
     """
-    dispatch = Dispatch(users=tuple(user.name for user in users))
-    scopes: list[tuple[str, str, Step]] = []
-    finish: list[tuple[str, Step]] = []
     first, *others = conventions
-    for convention in (first, *users, *others):
+    ordered = (first, *users, *others)
+    dispatch = Dispatch(
+        users=tuple(user.name for user in users),
+        finish=tuple((each.name, step) for each in ordered for step in each.finish),
+    )
+    scopes: list[tuple[str, str, Step]] = []
+    for convention in ordered:
         name = convention.name
         for key, rule in convention.keys.items():
             dispatch.keys.setdefault(key, rule)
@@ -204,8 +222,7 @@ def compile_dispatch(
             dispatch.events.setdefault(event, event_rule)
             dispatch.owners.setdefault(f"event {event}", name)
         scopes.extend((scope, name, step) for scope, step in convention.scopes.items())
-        finish.extend((name, step) for step in convention.finish)
-    dispatch.scopes, dispatch.finish = tuple(scopes), tuple(finish)
+    dispatch.scopes = tuple(scopes)
     dispatch.heads = frozenset(prefix.partition(".")[0] for prefix in dispatch.prefixes)
     return dispatch
 
