@@ -112,12 +112,12 @@ class BraintrustSpanExporter(SpanExporter):
         if self.settings.api_key:
             self.courier = self._new_courier(self.settings.api_key)
             self._uploads = self.courier.uploads
-            self._sealer.bundler = self.courier.bundler
+            self._sealer.writer.bundler = self.courier.bundler
         else:
             logger.warning("no Braintrust API key, so no span is sent; set %s", KEY_SOURCES)
         if self._uploads is not None:
             converts = self.settings.convert_attachments
-            self._sealer.encloser = Encloser(self._uploads, converts=converts, redact=redact)
+            self._sealer.writer.encloser = Encloser(self._uploads, converts=converts, redact=redact)
         after_fork(self._renew_after_fork)
         _living.add(self)
 

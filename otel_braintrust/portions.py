@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from otel_braintrust.accounts import Ticket
@@ -23,9 +24,9 @@ def portions(tickets: Sequence[Ticket]) -> Iterator[list[Ticket]]:
     if len(tickets) <= SPANS:
         yield list(tickets)
         return
-    traces: dict[int, list[Ticket]] = {}
+    traces: defaultdict[int, list[Ticket]] = defaultdict(list)
     for ticket in tickets:
-        traces.setdefault(ticket.context[TRACE_ID], []).append(ticket)
+        traces[ticket.context[TRACE_ID]].append(ticket)
     portion: list[Ticket] = []
     for trace in traces.values():
         if portion and len(portion) + len(trace) > SPANS:

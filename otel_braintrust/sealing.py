@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
 from otel_braintrust.accounts import Ledger, Ticket
 from otel_braintrust.attachments import Attachment
-from otel_braintrust.delivery.bundles import Bundle, remove_container
-from otel_braintrust.delivery.bundling import Bundler
-from otel_braintrust.delivery.consignments import Consignment, Unit, parcels_of
+from otel_braintrust.delivery.consignments import Consignment, Unit
 from otel_braintrust.delivery.destinations import Destination, ParentError, parse_parent
-from otel_braintrust.delivery.parcels import Parcel, encode_row, hang
+from otel_braintrust.delivery.parcels import Parcel, hang
 from otel_braintrust.delivery.troubles import Troubles
-from otel_braintrust.enclosing import Encloser, may_hold_files
 from otel_braintrust.portions import portions
 from otel_braintrust.settings import Settings
 from otel_braintrust.traces import AssembledSpan, TraceAssembler
 from otel_braintrust.traces.beginnings import begun
 from otel_braintrust.traces.kin import Hold
 from otel_braintrust.translation.conventions.rules import Convention
+from otel_braintrust.writing import Made, Writer
 
 MAX_KEPT_PARENTS = 1000
 # An application's thread waits no longer for the interpreter; to let go of it takes time, too.
 REST_AFTER_S = 0.002
+
+_route, _parent, _row = attrgetter("route"), attrgetter("parent"), attrgetter("row")
 
 
 class Completion(Protocol):
@@ -36,15 +37,6 @@ class Completion(Protocol):
 
     def withdraw(self, span_id: int) -> None:
         """Take a row away whose span has none in the end."""
-
-
-class _Group:
-    """Spans whose rows go to one place."""
-
-    def __init__(self, place: Destination) -> None:
-        self.place = place
-        self.tickets: list[Ticket] = []
-        self.entries: list[AssembledSpan] = []
 
 
 class Sealer:
@@ -60,9 +52,8 @@ class Sealer:
 
     Attributes:
         assembler: Where spans meet what others know of them.
-        encloser: Finds files in rows; None: nowhere to upload them.
+        writer: Encodes rows.
         live: Hears of rows of spans that were shown while they were open.
-        bundler: Encodes rows together; None: each is encoded alone.
     """
 
     def __init__(
@@ -76,22 +67,24 @@ class Sealer:
     ) -> None:
         self._destination = settings.destination
         self._environment = settings.environment
-        self._max_field_bytes = settings.max_field_bytes
         self._conventions = tuple(conventions)
         self._ledger = ledger
         self._troubles = troubles
         self._redact = redact
         self._parents: dict[str, Destination | None] = {}
-        self.encloser: Encloser | None = None
+        self.writer = Writer(
+            max_field_bytes=settings.max_field_bytes,
+            is_masked=redact is not None,
+            drop=self._drop_unreadable,
+        )
         self.live: Completion | None = None
-        self.bundler: Bundler | None = None
         self.assembler = self._new_assembler()
 
     def reset_after_fork(self) -> None:
         """Begin anew in a forked child: another thread may have held the old one's locks."""
         self.assembler = self._new_assembler()
-        if self.encloser is not None:
-            self.encloser.reset_after_fork()
+        if self.writer.encloser is not None:
+            self.writer.encloser.reset_after_fork()
 
     def _new_assembler(self) -> TraceAssembler:
         # A mask is shown JSON's own types, in a copy that it may change; the encoder needs neither.
@@ -117,33 +110,42 @@ class Sealer:
             units += self._sealed(portion)
         return Consignment(units)
 
-    def _sealed(self, tickets: Sequence[Ticket]) -> list[Unit]:
-        groups: dict[int, _Group] = {}
+    def _sealed(self, all_tickets: Sequence[Ticket]) -> list[Unit]:
+        tickets, entries = self._assembled(all_tickets)
+        if not self._go_as_made(tickets, entries):
+            return self._sealed_one_by_one(tickets, entries)
+        for ticket, entry in zip(tickets, entries, strict=True):
+            if ticket.is_local_root and entry.row is not None:
+                _mark_local_root(entry.row)
+        return self.writer.write(Made(self._destination, tickets, entries), {})
+
+    def _go_as_made(self, tickets: Sequence[Ticket], entries: Sequence[AssembledSpan]) -> bool:
+        """Tell whether rows are sent where all are, and need nothing but to be encoded."""
+        if self._redact is not None or self._environment or self.live is not None:
+            return False
+        if any(map(_route, tickets)) or any(map(_parent, entries)):
+            return False
+        return all(map(_row, entries)) and not self._destination.root_span_id
+
+    def _sealed_one_by_one(
+        self, tickets: Sequence[Ticket], entries: Sequence[AssembledSpan]
+    ) -> list[Unit]:
+        groups: dict[int, Made] = {}
         files: dict[Ticket, Mapping[str, Attachment]] = {}
-        go_as_made = self._go_as_made()
-        for ticket, entry in self._assembled(tickets):
-            place: Destination | None = self._destination
-            is_placed = ticket.is_local_root or ticket.route or entry.parent
-            if is_placed or entry.row is None or not go_as_made:
-                try:
-                    place = self._prepare(ticket, entry, files)
-                except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
-                    self._drop_unreadable(ticket, error)
-                    continue
+        for ticket, entry in zip(tickets, entries, strict=True):
+            try:
+                place = self._prepare(ticket, entry, files)
+            except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
+                self._drop_unreadable(ticket, error)
+                continue
             if place is None:
                 self._leave_out(ticket)
                 continue
-            group = groups.get(id(place))
-            if group is None:
-                group = groups[id(place)] = _Group(place)
+            group = groups.get(id(place)) or Made(place, [], [])
+            groups[id(place)] = group
             group.tickets.append(ticket)
             group.entries.append(entry)
-        return [unit for group in groups.values() for unit in self._encoded(group, files)]
-
-    def _go_as_made(self) -> bool:
-        """Tell whether rows need nothing but to be encoded, unless they name a place themselves."""
-        changes = self._redact is not None or self._environment or self.live is not None
-        return not (changes or self._destination.root_span_id)
+        return [unit for group in groups.values() for unit in self.writer.write(group, files)]
 
     def _prepare(
         self, ticket: Ticket, entry: AssembledSpan, files: dict[Ticket, Mapping[str, Attachment]]
@@ -158,9 +160,10 @@ class Sealer:
         row = entry.row
         if row is None:
             return None
-        if self._redact is not None and self.encloser is not None:
+        encloser = self.writer.encloser
+        if self._redact is not None and encloser is not None:
             # Masks are for texts: files in them are found first.
-            found = self.encloser.find(row, entry.span.attributes)
+            found = encloser.find(row, entry.span.attributes)
             if found:
                 files[ticket] = found
         entry.row = row = self._outgoing(row, ticket.is_local_root)
@@ -171,74 +174,6 @@ class Sealer:
         if self.live is not None:
             self.live.complete(row, place)
         return place
-
-    def _encoded(
-        self, group: _Group, files: Mapping[Ticket, Mapping[str, Attachment]]
-    ) -> list[Unit]:
-        """Rows that go to one place, encoded, but for those that cannot be."""
-        tickets, entries = group.tickets, group.entries
-        parts: Iterable[tuple[slice, Bundle | None]] = [(slice(None), None)]
-        if self.bundler is not None and not files:
-            rows = [entry.row or {} for entry in entries]
-            parts = self.bundler.bundles(tickets, rows, group.place)
-        units: list[Unit] = []
-        for part, bundle in parts:
-            # Rows are searched together, and each for itself only where that finds something.
-            if bundle is not None and not self._is_odd(bundle.rows):
-                units.append(bundle)
-                continue
-            if bundle is not None:
-                parcels = parcels_of(bundle)
-            else:
-                parcels = [Parcel(b"", group.place, ticket) for ticket in tickets[part]]
-            for parcel, entry in zip(parcels, entries[part], strict=True):
-                if self._is_encoded(parcel, entry, files):
-                    units.append(parcel)
-        for ticket in tickets:
-            ticket.span = None  # its row is all that is needed of it from now on
-        return units
-
-    def _is_encoded(
-        self,
-        parcel: Parcel,
-        entry: AssembledSpan,
-        files: Mapping[Ticket, Mapping[str, Attachment]],
-    ) -> bool:
-        """Encode one row; False when that failed, and its span is dropped."""
-        ticket: Ticket = parcel.ticket  # type: ignore[assignment]  # all of them have one
-        try:
-            self._encode(parcel, entry, files.get(ticket, {}))
-        except Exception as error:  # noqa: BLE001  (one odd span must not stop the others)
-            self._drop_unreadable(ticket, error)
-            return False
-        return True
-
-    def _encode(
-        self, parcel: Parcel, entry: AssembledSpan, files: Mapping[str, Attachment]
-    ) -> None:
-        """Encode one row, and enter the files that go with it."""
-        row, limit = entry.row or {}, self._max_field_bytes
-        if parcel.bundle is not None:
-            if not self._is_odd(parcel.row):
-                return
-            remove_container(row, parcel.container)
-        parcel.row = encode_row(row, limit)
-        if self.encloser is None:
-            return
-        if self._redact is None and may_hold_files(parcel.row):
-            files = self.encloser.find(row, entry.span.attributes)
-            parcel.row = encode_row(row, limit)
-        if len(parcel.row) >= limit:
-            files = {**files, **self.encloser.keep_long_texts(row, limit)}
-            parcel.row = encode_row(row, limit)
-        parcel.enclosures = self.encloser.enclose(parcel.row, files)
-
-    def _is_odd(self, text: bytes) -> bool:
-        """Tell whether rows may have something in them that does not go out as it is."""
-        if len(text) >= self._max_field_bytes:
-            return True
-        # Where rows are masked, files were looked for before.
-        return self.encloser is not None and self._redact is None and may_hold_files(text)
 
     def _leave_out(self, ticket: Ticket) -> None:
         self._ledger.settle([ticket], "filtered")
@@ -267,24 +202,26 @@ class Sealer:
         """A row as it may go out; None when nothing of it may."""
         if self._environment:
             self._stamp_environment(row)
-        if is_local_root and row.get("span_parents"):
-            # The outermost row of this process, where a row of another process is above it.
-            row["context"] = {**(row.get("context") or {}), "local_root": True}
+        if is_local_root:
+            _mark_local_root(row)
         return row if self._redact is None else self._redact(row)
 
-    def _assembled(self, tickets: Sequence[Ticket]) -> Iterable[tuple[Ticket, AssembledSpan]]:
+    def _assembled(self, tickets: Sequence[Ticket]) -> tuple[list[Ticket], list[AssembledSpan]]:
+        """The spans of which something could be made, and what; the others are dropped."""
         try:
             assembled = self.assembler.assemble([ticket.span for ticket in tickets])
         except Exception as error:  # noqa: BLE001
             if len(tickets) == 1:
                 self._drop_unreadable(tickets[0], error)
-                return []
-            return [pair for ticket in tickets for pair in self._assembled([ticket])]
+                return [], []
+            made = [self._assembled([ticket]) for ticket in tickets]
+            return [t for some, _ in made for t in some], [e for _, some in made for e in some]
         if len(assembled) == len(tickets):
-            return zip(tickets, assembled, strict=True)
+            return list(tickets), assembled
         by_id = {each.span.span_id: each for each in assembled}
         pairs = ((t, by_id.get(format(t.context.span_id, "016x"))) for t in tickets)
-        return [(ticket, each) for ticket, each in pairs if each is not None]
+        found = [(ticket, each) for ticket, each in pairs if each is not None]
+        return [ticket for ticket, _ in found], [each for _, each in found]
 
     def _drop_unreadable(self, ticket: Ticket, error: Exception) -> None:
         self._ledger.settle([ticket], "dropped", "unreadable")
@@ -324,3 +261,9 @@ class Sealer:
         origin = dict(origin) if isinstance(origin, Mapping) else {}
         origin.setdefault("environment", self._environment)
         row["context"] = {**context, "span_origin": origin}
+
+
+def _mark_local_root(row: dict[str, Any]) -> None:
+    """Mark the outermost row of this process, where a row of another process is above it."""
+    if row.get("span_parents"):
+        row["context"] = {**(row.get("context") or {}), "local_root": True}

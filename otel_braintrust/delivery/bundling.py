@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from otel_braintrust.accounts import Ticket
@@ -15,6 +16,7 @@ from otel_braintrust.delivery.parcels import container_text
 BUNDLE_BYTES = 1024 * 1024
 # Rows this large are encoded alone: it costs no more, and a text of megabytes is slow to grow.
 LARGE_ROW_BYTES = 256 * 1024
+MAX_KEPT_CONTAINERS = 256
 
 
 class Bundler:
@@ -46,7 +48,7 @@ class Bundler:
         if not container:
             yield slice(None), None
             return
-        keys, text = marked(container), container_text(container)
+        keys, text = _written(*container.items())
         sizes = [ticket.size_bytes for ticket in tickets]
         for part in self._parts(sizes):
             count = len(sizes[part])
@@ -73,3 +75,9 @@ class Bundler:
                     yield slice(first, number)
                     first, total_bytes = number, size_bytes
         yield slice(first, len(sizes))
+
+
+@lru_cache(maxsize=MAX_KEPT_CONTAINERS)
+def _written(*container: tuple[str, str]) -> tuple[dict[str, Any], bytes]:
+    """A container as the keys that rows of a bundle get, and as text."""
+    return marked(dict(container)), container_text(dict(container))

@@ -121,10 +121,11 @@ class Inbox:
 
     def sealed(self, tickets: Sequence[Ticket]) -> Sequence[Parcel]:
         """The rows of spans; those that lie on disk have theirs already."""
-        ready = [ticket.parcel for ticket in tickets if ticket.parcel is not None]
         waiting = [each for each in tickets if each.parcel is None and each.column is None]
         fresh = self._seal(waiting) if waiting else ()
-        return [*ready, *fresh] if ready else fresh
+        if len(waiting) == len(tickets):
+            return fresh
+        return [*(each.parcel for each in tickets if each.parcel is not None), *fresh]
 
     def tell_full(self, dropped: int) -> None:
         """Log, now and then, that spans are dropped because too many wait."""
