@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from otel_braintrust.translation.reading import Reading
@@ -33,27 +34,34 @@ def decide(reading: Reading, span_type: str) -> Any:
         reading: a span, read.
         span_type: its Braintrust type.
     """
-    explicit = sorted((e for e in reading.errors if e[0] < 40), key=lambda e: e[0])
+    explicit = [found for found in reading.errors if found[0] < 40]
+    explicit.sort(key=itemgetter(0))
     if explicit and explicit[0][0] == 0:
         reading.origins["error"] = "braintrust.error"
         return explicit[0][1]
     exceptions = [event for event in reading.span.events if event.name == "exception"]
     if not _has_failed(reading, span_type, bool(explicit)):
         return None
-    given = next((_text(found) for _, found in explicit if _text(found)), None)
-    for source, text in (
-        ("event exception", _exception_text(exceptions[-1].attributes) if exceptions else None),
-        ("span status", _text(reading.span.status_description)),
-        ("explicit", given),
-        *_attribute_texts(reading),
-        ("event gen_ai.client.operation.exception", _operation_exception(reading)),
-        ("error.type", _text(reading.span.attributes.get("error.type"))),
-    ):
+    for source, text in _texts(reading, exceptions, explicit):
         if text:
             reading.origins["error"] = source
             return text
     reading.origins["error"] = "span status"
     return "ERROR"
+
+
+def _texts(
+    reading: Reading, exceptions: Sequence[SpanEvent], explicit: Sequence[tuple[int, Any]]
+) -> Iterator[tuple[str, str | None]]:
+    """What may be the error's text, and where it stands: first what tells most."""
+    if exceptions:
+        yield "event exception", _exception_text(exceptions[-1].attributes)
+    yield "span status", _text(reading.span.status_description)
+    for _, found in explicit:
+        yield "explicit", _text(found)
+    yield from _attribute_texts(reading)
+    yield "event gen_ai.client.operation.exception", _operation_exception(reading)
+    yield "error.type", _text(reading.span.attributes.get("error.type"))
 
 
 def _has_failed(reading: Reading, span_type: str, is_explicit: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from otel_braintrust.translation import providers
@@ -59,12 +60,13 @@ def add_named(
 
 
 def _choose(reading: Reading, suggestions: list[Suggestion]) -> Suggestion | None:
-    real = sorted((s for s in suggestions if is_set(s.value)), key=lambda s: s.rank)
+    real = [s for s in suggestions if is_set(s.value)]
     if not real:
         return None
-    chosen = real[0]
-    _restore(reading, (s for s in real[1:] if s.value != chosen.value))
-    return chosen
+    if len(real) > 1:
+        real.sort(key=attrgetter("rank"))
+        _restore(reading, [s for s in real[1:] if s.value != real[0].value])
+    return real[0]
 
 
 def _restore(reading: Reading, suggestions: Any) -> None:
