@@ -12,3 +12,6 @@ class Verdict(enum.Enum):
     DROP = "drop"
     IF_BENEATH = "kept if a span beneath it is kept"
     OPEN = "known when the span ends"
+
+    # There is one of each, and Enum's own hash is a call for every look into a table.
+    __hash__ = object.__hash__

@@ -103,8 +103,10 @@ class Selection:
 
     def _of_scope(self, span: Any) -> Verdict | None:
         """What is certain of every span of a span's scope; None: its attributes must be asked."""
-        scope = span.instrumentation_scope
-        name = scope.name if scope is not None else ""
+        try:
+            name = span._instrumentation_scope._name  # noqa: SLF001  (see origin_of)
+        except AttributeError:  # a span of another making, or without a scope
+            name = _scope_of(span)
         try:
             return self._early_by_scope[name]
         except KeyError:
