@@ -21,7 +21,6 @@ _OF_RESULT = frozenset({"role", "parts", "name"})
 _CALL = frozenset({"type", "id", "name", "arguments"})
 _API_CALL = frozenset({"type", "id", "function", "index"})
 _FUNCTION = {"name", "arguments"}
-_TEXT = {"type", "text"}
 _RESULT = {"type", "id", "response"}
 _ANSWER = frozenset({"role", "content", "tool_call_id", "name"})
 # With one of these a choice is more than a message and the reason why it ended.
@@ -112,20 +111,23 @@ def plain_choice(choice: Any) -> dict[str, Any] | None:
 
 
 def _of_parts(role: str, listed: Any) -> Message | None:
-    """Convert a text, calls or both in OpenTelemetry's parts."""
+    """Convert a text, calls or both in OpenTelemetry's parts, or a text in Gemini's."""
     if type(listed) is not list:
         return None
     text: str | None = None
     calls: list[dict[str, Any]] = []
     for part in listed:
-        kind = part.get("type") if type(part) is dict else None
-        if kind == "text" and text is None and len(part) == 2:
-            text = part.get("content")
-            if type(text) is not str:
-                return None
-        elif kind == "tool_call" and _CALL.issuperset(part):
+        kind = part.get("type") if type(part) is dict else ""
+        if kind == "tool_call" and _CALL.issuperset(part):
             calls.append(parts.tool_call(part.get("id"), part.get("name"), part.get("arguments")))
+            continue
+        if text is None and kind == "text" and len(part) == 2:
+            text = part.get("content")
+        elif text is None and kind is None and len(part) == 1:  # Gemini's
+            text = part.get("text")
         else:
+            return None
+        if type(text) is not str:
             return None
     if not calls:
         return {"role": role, "content": text}
@@ -154,9 +156,10 @@ def _of_api(role: str, content: Any, message: Message) -> Message | None:
 
 def _only_text(listed: list[Any]) -> str | None:
     part = listed[0] if len(listed) == 1 else None
-    if type(part) is not dict or part.keys() != _TEXT or part["type"] != "text":
+    if type(part) is not dict or type(part.get("text")) is not str:
         return None
-    return part["text"] if type(part["text"]) is str else None
+    is_plain = len(part) == 1 or (len(part) == 2 and part.get("type") == "text")
+    return part["text"] if is_plain else None
 
 
 def _api_calls(listed: Any) -> list[dict[str, Any]] | None:

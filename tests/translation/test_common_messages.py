@@ -27,7 +27,8 @@ call = st.fixed_dictionaries(
 answer = st.fixed_dictionaries(
     {"type": st.just("tool_call_response"), "id": ids, "response": values}
 )
-part = st.one_of(text, call, answer)
+untyped = st.fixed_dictionaries({"text": values}, optional={"type": st.just("text")})
+part = st.one_of(text, call, answer, untyped)
 roles = st.sampled_from(["assistant", "user", "system", "developer", "tool", "AI", ""])
 reasons = st.sampled_from(["stop", "tool_call", "end_turn", "", None])
 called = st.fixed_dictionaries(
@@ -45,7 +46,13 @@ unset = {
     "tool_call_id": ids,
 }
 listed_text = st.lists(
-    st.fixed_dictionaries({"type": st.just("text"), "text": texts}), min_size=1, max_size=2
+    st.one_of(
+        st.fixed_dictionaries({"type": st.just("text"), "text": texts}),
+        untyped,
+        st.fixed_dictionaries({"text": texts}, optional={"cachePoint": st.just({})}),
+    ),
+    min_size=1,
+    max_size=2,
 )
 of_api = st.fixed_dictionaries(
     {"role": roles, "content": st.one_of(st.none(), texts, listed_text)},
