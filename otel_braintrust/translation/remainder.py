@@ -113,7 +113,7 @@ class Said:
             tools: its value.
         """
         try:
-            mark = key, orjson.dumps(tools)
+            mark = key, orjson.dumps(tools, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
         except TypeError:  # not JSON's own types alone
             return False
         found = self._known.get(mark)

@@ -40,7 +40,7 @@ def to_tools(value: Any) -> list[Any] | None:
     if type(value) is not list or not value:
         return _converted(value)
     try:
-        mark = orjson.dumps(value)
+        mark = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
     except TypeError:  # not JSON's own types alone
         return _converted(value)
     known = _known.get(mark)
