@@ -12,62 +12,13 @@ from otel_braintrust.contexts import IS_REMOTE, SAMPLED, SPAN_ID, TRACE_FLAGS, o
 from otel_braintrust.exporter import BraintrustSpanExporter
 from otel_braintrust.intake import Start
 from otel_braintrust.local_roots import LocalRoots
+from otel_braintrust.page import Page
 from otel_braintrust.passage import Passage
 from otel_braintrust.sizes import SPAN_BYTES, attached_bytes, attribute_values, values_bytes
 from otel_braintrust.undelivered import Undelivered
 from otel_braintrust.verdicts import Verdict
 
 KEEP, DROP = Verdict.KEEP, Verdict.DROP
-
-
-class _Page:
-    """What is entered together.
-
-    Attributes:
-        started: The ids of spans that started, and are not in the books yet.
-        ended: Spans that ended and go, and are not in the books yet.
-        contents: The values of the attributes of each of these.
-        attached_bytes: How much their events and links hold.
-        filtered: The ids of spans that ended and do not go, and are not in the books yet.
-        go: Spans to be handed on.
-        roots: See :attr:`otel_braintrust.local_roots.LocalRoots.open`.
-        has_kin: Whether the tree follows any span.
-        certain: See :attr:`otel_braintrust.passage.Passage.certain`.
-        is_swift: See :attr:`otel_braintrust.passage.Passage.is_swift`.
-        tree: See :attr:`otel_braintrust.passage.Passage.tree`.
-    """
-
-    __slots__ = (
-        "attached_bytes",
-        "certain",
-        "contents",
-        "ended",
-        "filtered",
-        "go",
-        "has_kin",
-        "is_swift",
-        "roots",
-        "started",
-        "tree",
-    )
-
-    def __init__(self, passage: Passage, roots: dict[int, Any]) -> None:
-        self.started: list[int] = []
-        self.ended: list[Ticket] = []
-        self.contents: list[Collection[Any]] = []
-        self.attached_bytes = 0
-        self.filtered: list[int] = []
-        self.go: list[Ticket] = []
-        self.roots = roots
-        self.tree = passage.tree
-        self.has_kin = len(self.tree) > 0
-        self.certain = passage.certain
-        self.is_swift = passage.is_swift
-
-    def trust_nothing(self) -> None:
-        """Show the passage all that follows."""
-        self.certain = {}
-        self.is_swift = False
 
 
 class Desk:
@@ -109,7 +60,7 @@ class Desk:
 
     def enter(self, events: Sequence[Any]) -> None:
         """Take what happened, in order; see :class:`otel_braintrust.intake.Intake`."""
-        page = _Page(self.passage, self.roots.open)
+        page = Page(self.passage, self.roots.open)
         if self._courier is None:
             page.trust_nothing()  # each span is counted as lost
         self.passage.look_at_clock()
@@ -128,7 +79,7 @@ class Desk:
             self.roots.forget_oldest()
             self.hand_on(page.go)
 
-    def _post(self, page: _Page) -> None:
+    def _post(self, page: Page) -> None:
         """Enter in the books what was noted on the page."""
         if page.started:
             self._undelivered.note_starts(page.started)
@@ -140,11 +91,11 @@ class Desk:
             self._undelivered.note_filtered(page.filtered)
             page.filtered = []
 
-    def _open(self, page: _Page) -> None:
+    def _open(self, page: Page) -> None:
         """Enter spans that go, if there is memory for them."""
         tickets, contents, more_bytes = page.ended, page.contents, page.attached_bytes
         page.ended, page.contents, page.attached_bytes = [], [], 0
-        size_bytes = SPAN_BYTES * len(tickets) + values_bytes(contents) + more_bytes
+        size_bytes = SPAN_BYTES * len(tickets) + self._weigh(contents) + more_bytes
         if self._book.pending_bytes + size_bytes <= self._max_bytes:
             self._book.open_all(tickets, size_bytes)
             page.go += tickets
@@ -157,14 +108,24 @@ class Desk:
                 self._turn_away([ticket])
 
     def _open_alone(self, ticket: Ticket, values: Collection[Any]) -> None:
-        size_bytes = SPAN_BYTES + values_bytes([values]) + ticket.size_bytes
+        size_bytes = SPAN_BYTES + self._weigh([values]) + ticket.size_bytes
         self._book.open_all([ticket], size_bytes)
+
+    def _weigh(self, contents: Sequence[Collection[Any]]) -> int:
+        """About how much memory attributes hold; those that cannot be weighed hold nothing."""
+        try:
+            return values_bytes(contents)
+        except Exception as error:  # noqa: BLE001  (one odd span must not stop others)
+            if len(contents) > 1:
+                return sum(self._weigh([values]) for values in contents)
+            self.tell_internal(error)
+            return 0
 
     def _has_room_for(self, ticket: Ticket) -> bool:
         """Tell whether there is memory for a span that was entered; one may always wait."""
         return self._book.pending_bytes <= max(self._max_bytes, ticket.size_bytes)
 
-    def _enter_start(self, page: _Page, event: Start) -> None:
+    def _enter_start(self, page: Page, event: Start) -> None:
         span, stamp, answer = event
         try:
             context, parent = span._context, span._parent  # noqa: SLF001  (see origin_of)
@@ -190,7 +151,7 @@ class Desk:
                 self._post(page)
                 page.go += ready
 
-    def _enter_end(self, page: _Page, span: Any) -> None:
+    def _enter_end(self, page: Page, span: Any) -> None:
         try:
             context, parent = span._context, span._parent  # noqa: SLF001  (see origin_of)
             scope = span._instrumentation_scope._name  # noqa: SLF001
@@ -234,13 +195,13 @@ class Desk:
             self._open_alone(ticket, values.values())
             self._judge(page, span, ticket)
 
-    def _enter_sampled(self, page: _Page, span_id: int) -> None:
+    def _enter_sampled(self, page: Page, span_id: int) -> None:
         """Note that a span ended that the sampler left out."""
         self._post(page)
         self._book.note_sampled()
         self._undelivered.note_end(span_id, is_lost=True)
 
-    def _judge(self, page: _Page, span: Any, ticket: Ticket) -> None:
+    def _judge(self, page: Page, span: Any, ticket: Ticket) -> None:
         """Do with a span that ended, and is in the books, what depends on others."""
         if self._courier is None:
             self._book.settle([ticket], "dropped", "no_api_key")

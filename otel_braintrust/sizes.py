@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -48,14 +48,16 @@ def attached_bytes(span: Any) -> int:
     return total + (len(events) + len(span.links)) * VALUE_BYTES
 
 
-def values_bytes(contents: Sequence[Collection[Any]]) -> int:
+def values_bytes(contents: Iterable[Collection[Any]]) -> int:
     """About how much memory attributes hold, in bytes.
 
     Args:
         contents: The values of each span's.
     """
-    total = VALUE_BYTES * sum(map(len, contents))
-    for value in chain.from_iterable(contents):
+    # A list is made first, at once, for which they are all fetched from memory together; measured.
+    all_values = list(chain.from_iterable(contents))
+    total = VALUE_BYTES * len(all_values)
+    for value in all_values:
         if type(value) is str:
             total += len(value)
         elif type(value) not in PLAIN:

@@ -246,6 +246,39 @@ class OddSpan(ForeignSpan):
         raise RuntimeError
 
 
+class OddValues(dict[str, Any]):
+    """Attributes whose values cannot be gone through."""
+
+    def values(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        raise RuntimeError
+
+
+class SpanOfOddValues(ForeignSpan):
+    __slots__ = ()
+
+    @property
+    def attributes(self) -> Any:
+        return OddValues()
+
+
+def test_a_span_that_cannot_be_weighed_stops_no_other(make: Make, server: ScriptedServer) -> None:
+    processor = make()
+    tracer = tracer_of(processor)
+    odd = tracer.start_span("odd")
+    tracer.start_span("before").end()
+    processor.on_end(SpanOfOddValues(odd._readable_span()))  # type: ignore[attr-defined, arg-type]
+    tracer.start_span("after").end()
+    processor.flush(10.0)
+    names = {row["span_attributes"]["name"] for row in server.rows.values()}
+    assert {"before", "after"} <= names
+    counts = processor.ledger
+    assert (counts.ended, counts.pending) == (3, 0)
+    assert processor._exporter.book.pending_bytes == 0
+
+
 def test_spans_of_any_making_go_and_an_odd_one_stops_no_other(
     make: Make, server: ScriptedServer
 ) -> None:
