@@ -136,9 +136,12 @@ class Reading:
 
     def suggest(self, name: str, rank: int, key: str, value: Any, raw: Any = None) -> None:
         """Offer a value for `metadata[name]`."""
-        self.named.setdefault(name, []).append(
-            Suggestion(rank, key, value, value if raw is None else raw)
-        )
+        suggestion = Suggestion(rank, key, value, value if raw is None else raw)
+        known = self.named.get(name)
+        if known is None:
+            self.named[name] = [suggestion]
+        else:
+            known.append(suggestion)
 
     def offer(self, side: str, candidate: Candidate) -> None:
         """Offer a value for the row's `input` or `output`."""
@@ -146,11 +149,15 @@ class Reading:
 
     def group(self, family: str, index: int) -> dict[str, Any]:
         """The fields gathered so far of one numbered member of a flat family."""
-        return self.family(family).members.setdefault(index, {})
+        members = self.family(family).members
+        fields = members.get(index)
+        if fields is None:
+            fields = members[index] = {}
+        return fields
 
     def gather(self, family: str, index: int, name: str, key: str, value: Any) -> None:
         """Note a field of one numbered member of a flat family, and the attribute it stands in."""
-        gathered = self.groups.get(family) or self.family(family)
+        gathered = self.family(family)
         fields = gathered.members.get(index)
         if fields is None:
             fields = gathered.members[index] = {}
@@ -159,7 +166,10 @@ class Reading:
 
     def family(self, family: str) -> Family:
         """A flat family, as far as it is gathered."""
-        return self.groups.setdefault(family, Family())
+        found = self.groups.get(family)
+        if found is None:
+            found = self.groups[family] = Family()
+        return found
 
     def take(self, family: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Take a flat family: its members by number, and the attributes that they were made of."""

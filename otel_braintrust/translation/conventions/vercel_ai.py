@@ -77,9 +77,10 @@ def _answer(name: str) -> rules.Rule:
     def read(reading: Reading, key: str, value: Any) -> bool:
         if is_placeholder(value):
             return True
-        first = reading.group(_ANSWER, 0).get(name, value)
+        fields = reading.group(_ANSWER, 0)
+        first = fields.get(name, value)
         reading.gather(_ANSWER, 0, name, key, value)
-        reading.group(_ANSWER, 0)[name] = first
+        fields[name] = first
         return True
 
     return marks.varying(read)
