@@ -23,28 +23,34 @@ if TYPE_CHECKING:
 
 CONVERTED_FIELDS = ("input", "output", "expected", "metadata")
 MAX_KNOWN_FILES = 4096
-# A row in which none of these follows a quote holds no file: each shape of base64 has one.
+# What stands before and after a colon of a row with a file: each shape of base64 has one of these.
 HINTS = (
-    b"data:",
-    b"DATA:",
-    b'data":"',
-    b'bytes":"',
-    b'b64_json"',
-    b'images":["',
-    b'image_generation_call"',
-    b'braintrust_attachment"',
-    *(f'{name}"'.encode() for name in TYPE_KEYS),
+    (b'"data', b""),
+    (b'"DATA', b""),
+    (b'"data"', b'"'),
+    (b'"bytes"', b'"'),
+    (b'"images"', b'["'),
+    (b'"b64_json"', b'"'),
+    *((f'"{name}"'.encode(), b'"') for name in TYPE_KEYS),
 )
-# One search for all of them, from quote to quote: a row has many bytes and few quotes, and two
-# characters are enough to leave most of those again.
-HINT = re.compile(
-    b'"[%b][%b](?:%b)'
-    % (
-        bytes({hint[0] for hint in HINTS}),
-        bytes({hint[1] for hint in HINTS}),
-        b"|".join(re.escape(hint[2:]) for hint in HINTS),
-    )
-)
+# What a `type` may say instead, which is too common a key to be looked at for its own sake.
+TYPE_KEY = b'"type"'
+TYPES = b'"(?:image_generation_call|braintrust_attachment)"'
+
+
+def _hint() -> re.Pattern[bytes]:
+    """One search for all hints, from colon to colon: a row has many bytes and few of them.
+
+    The five characters before, each one that some hint has in this place, leave few of those.
+    """
+    before = [*(each for each, _ in HINTS), TYPE_KEY]
+    columns = (bytes({each[place] for each in before}) for place in range(-5, 0))
+    shown = b"|".join(b"(?<=%b:)%b" % (each, re.escape(after)) for each, after in HINTS)
+    ends = b"".join(b"[%b]" % column for column in columns)
+    return re.compile(b":(?<=%b:)(?:%b|(?<!%b:)(?:%b))" % (ends, TYPES, TYPE_KEY, shown))
+
+
+HINT = _hint()
 WHOLE_TEXTS_KEY = "otel_braintrust.whole_texts"
 MAX_DEPTH = 128
 

@@ -189,6 +189,46 @@ def test_no_shape_is_passed_over_in_encoded_rows(name: str) -> None:
     assert may_hold_files(row) or not types
 
 
+WORDS = st.sampled_from(
+    [
+        *(B64, URL_SAFE, JPEG, uri("image/png"), uri("image/png").replace("data:", "DATA:")),
+        *("image/png", "text/csv", "png", "pdf", "mp3", "base64", "blob", "binary", "file"),
+        *("image_generation_call", "inline_attachment", "data", "words of prose: none"),
+    ]
+)
+NAMES = st.sampled_from(
+    [
+        *inline_media.TYPE_KEYS,
+        *("data", "base64", "blob", "bytes", "file_data", "image", "content", "src", "result"),
+        *("type", "kind", "format", "output_format", "source", "images", "b64_json", "name"),
+        *("inline_data", "inlineData", "input_audio", "audio", "document"),
+    ]
+)
+LIKE_FILES = st.recursive(
+    WORDS,
+    lambda inner: (
+        st.dictionaries(NAMES, inner, max_size=4)
+        | st.lists(WORDS, min_size=1, max_size=3)
+        | st.lists(st.dictionaries(NAMES, inner, max_size=4), max_size=2)
+    ),
+    max_leaves=12,
+)
+
+
+@given(LIKE_FILES)
+def test_whatever_holds_a_file_is_not_passed_over_in_encoded_rows(value: Any) -> None:
+    current[0] = ""
+    _, found = replaced(value)
+    assert may_hold_files(orjson.dumps({"id": "1", "input": value})) or not found
+
+
+def test_the_type_of_something_is_no_hint_of_a_file() -> None:
+    row = {"type": "text", "span_type": "llm", "data": {"type": "x"}, "images": [], "bytes": 5}
+    assert not may_hold_files(
+        orjson.dumps([{"id": "data", "at": "09:40", "metadata": "y: ", **row}])
+    )
+
+
 def test_every_shape_in_the_table_is_tested() -> None:
     used = set()
 
