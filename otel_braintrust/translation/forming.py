@@ -206,6 +206,7 @@ def _steps(span: SpanView, dispatch: Dispatch) -> list[Step] | None:
     present = {route.mark for route in routes}
     if span.events:
         present.add(EVENTS)
+        present.update(key for event in span.events for key in event.attributes)
     steps = []
     for owner, step in dispatch.finish:
         if _may_act(step, span, present) if _is_cued(step) else owner in spoken:

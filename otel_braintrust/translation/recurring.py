@@ -42,7 +42,8 @@ NOTHING: Made = None, None
 class Recurring:
     """Translates spans by the forms of their shapes; for one thread at a time.
 
-    Spans of one shape also have events of the same names, any number of each.
+    Spans of one shape also have events of the same names, any number of each, and the same of their
+    attributes that steps look for.
 
     Args:
         dispatch: the compiled tables; with users' conventions, which may do anything, every span
@@ -111,7 +112,7 @@ class Recurring:
     def _find(self, span: SpanView) -> tuple[Outline, Hashable, Form | None]:
         """The outline of a span, its shape (None: it has none), and the form of that."""
         outline = self._outlines.of(span.attributes)
-        events = NO_EVENTS if span.has_only_attributes else _kinds_of_events(span)
+        events = NO_EVENTS if span.has_only_attributes else self._kinds_of_events(span)
         if events is None or span.status_code == "ERROR":
             return outline, None, None
         number = self._resources.number(span.resource)
@@ -120,6 +121,25 @@ class Recurring:
             return outline, shape, self._forms.get(shape)
         except TypeError:  # a list or an object as a value
             return outline, None, None
+
+    def _kinds_of_events(self, span: SpanView) -> frozenset[str] | None:
+        """The names of a span's events, and which of their attributes steps look for.
+
+        None if the span has more than events and attributes.
+        """
+        if (
+            span.links
+            or span.trace_state
+            or span.status_description
+            or span.dropped_attributes
+            or span.dropped_events
+            or span.dropped_links
+        ):
+            return None
+        kinds = {event.name for event in span.events}
+        for event in span.events:
+            kinds.update(filter(self.dispatch.cued.__contains__, event.attributes))
+        return frozenset(kinds)
 
     def _first(self, span: SpanView, outline: Outline, shape: Hashable, form: Form | None) -> Made:
         """Translate a span that is the first of its kind, or the second, and learn from it."""
@@ -189,20 +209,6 @@ class Recurring:
             blanks.otherwise = plain
         form.blanks[outline] = found = blanks or plain
         found.is_provisional = False
-
-
-def _kinds_of_events(span: SpanView) -> frozenset[str] | None:
-    """The names of a span's events; None if it has more than events and attributes."""
-    if (
-        span.links
-        or span.trace_state
-        or span.status_description
-        or span.dropped_attributes
-        or span.dropped_events
-        or span.dropped_links
-    ):
-        return None
-    return frozenset(event.name for event in span.events)
 
 
 def _rows(form: Form, blanks: Blanks, spans: Sequence[SpanView]) -> list[dict[str, Any]] | None:

@@ -323,3 +323,15 @@ def test_equal_values_of_other_types_are_kept_apart(value: Any) -> None:
         row, _ = recurring.make(span)
         assert row is not None
         assert type(row["metadata"]["seed"]) is type(translate(span)["metadata"]["seed"])
+
+
+def test_an_event_with_attributes_that_are_put_together_is_read_though_those_before_had_none() -> (
+    None
+):
+    told = {"gen_ai.input.messages": json.dumps([{"role": "user", "content": "hi"}])}
+    more = {"llm.cost.prompt": 0.25, "llm.cost.completion": 0.5}
+    recurring = Recurring()
+    for number in (1, 2, 3, 4, 5, 6):
+        attributes = {**told, **more} if number > 4 else told
+        event = SpanEvent("gen_ai.client.inference.operation.details", attributes, 7)
+        _assert_as_the_first_time(recurring, dataclasses.replace(_chat(number), events=[event]))
