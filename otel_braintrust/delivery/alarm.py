@@ -33,12 +33,14 @@ class Alarm:
         with self._lock:
             if self._is_awake():  # another thread was faster
                 return
-            thread = threading.Thread(target=self._work, name="otel-braintrust-alarm", daemon=True)
+            # Noted first: a finalizer, or with gevent another greenlet, may come by meanwhile.
+            self._thread = thread = threading.Thread(
+                target=self._work, name="otel-braintrust-alarm", daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is ending
-                return
-            self._thread = thread
+                self._thread = None
 
     def stop(self) -> None:
         """Ring no more."""

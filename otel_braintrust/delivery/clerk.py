@@ -34,12 +34,15 @@ class Clerk:
                 return False
             if self._thread is not None:
                 return True
-            thread = threading.Thread(target=self._run, name="otel-braintrust-clerk", daemon=True)
+            # Noted first: a finalizer, or with gevent another greenlet, may come by meanwhile.
+            self._thread = threading.Thread(
+                target=self._run, name="otel-braintrust-clerk", daemon=True
+            )
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:  # the interpreter is ending
+                self._thread = None
                 return False
-            self._thread = thread
             return True
 
     def wake(self) -> None:

@@ -44,7 +44,9 @@ class Crew:
 
     def renew_after_fork(self) -> None:
         """Begin anew in a forked child: the parent's threads are not here."""
-        self._lock = threading.Lock()
+        # Re-entrant: with gevent all greenlets are one thread to a lock that was made before it.
+        self._lock = threading.RLock()
+        self._is_starting = False
         self._inline = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._apis: list[AttachmentApi] = []
@@ -61,15 +63,20 @@ class Crew:
         if not self._has_threads:
             return False
         with self._lock:
+            if self._is_starting:  # another greenlet came by meanwhile
+                return True
             self._threads = [each for each in self._threads if each.is_alive()]
             while len(self._threads) < max(1, min(wanted, MAX_THREADS)):
                 thread = threading.Thread(
                     target=self._work, name="otel-braintrust-attachments", daemon=True
                 )
+                self._is_starting = True
                 try:
                     thread.start()
                 except RuntimeError:  # the interpreter is ending
                     break
+                finally:
+                    self._is_starting = False
                 self._threads.append(thread)
             return bool(self._threads)
 

@@ -43,6 +43,7 @@ class Worker:
     def begin(self) -> None:
         """Begin anew, without a thread."""
         self._lock = threading.RLock()
+        self._is_starting = False
         self._inline = threading.Lock()
         self._caller: int | None = None
         self.thread: threading.Thread | None = None
@@ -52,13 +53,17 @@ class Worker:
         if not self._may_start:
             return False
         with self._lock:
-            if self.thread is not None and self.thread.is_alive():
+            # A finalizer, or with gevent another greenlet, may come by while the thread starts.
+            if self._is_starting or (self.thread is not None and self.thread.is_alive()):
                 return True
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._is_starting = True
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is ending
                 return False
+            finally:
+                self._is_starting = False
             self.thread = thread
             return True
 
