@@ -96,6 +96,8 @@ class Parcel:
         """
         parcel = cls(b"", bundle.destination, ticket, container=bundle.container)
         parcel.bundle, parcel.number = bundle, number
+        # All of the bundle may have been sent before somebody asked for its rows.
+        parcel.is_settled = ticket.column is not None
         return parcel
 
     @property

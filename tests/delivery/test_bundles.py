@@ -154,3 +154,11 @@ def test_large_rows_are_encoded_alone() -> None:
 def test_a_project_known_by_name_only_is_not_asked_for_to_encode_rows() -> None:
     rows = [({"id": str(number)}, Destination("project_name", "p")) for number in range(2)]
     assert [parcel.bundle for parcel in bundled(rows)] == [None, None]
+
+
+def test_rows_that_were_sent_together_are_known_as_sent_when_they_are_asked_for() -> None:
+    parcels = bundled([({"id": "a"}, HERE), ({"id": "b"}, HERE)])
+    for bundle in whole_bundles(parcels):
+        for ticket in bundle.tickets:
+            ticket.column = "sent"
+    assert [parcel.is_settled for parcel in parcels] == [True, True]
