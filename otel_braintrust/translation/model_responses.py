@@ -11,6 +11,7 @@ from otel_braintrust.translation.choices import to_choices
 from otel_braintrust.translation.decoding import decode, is_placeholder
 from otel_braintrust.translation.message_shapes import is_message
 from otel_braintrust.translation.model_requests import MODEL_KEYS, are_said_by_someone, text_of
+from otel_braintrust.translation.payload_usage import of_payload
 from otel_braintrust.translation.roles import finish_reason_of, role_of
 
 
@@ -285,12 +286,10 @@ _USAGE_KEYS = (
 
 def _usage_of(holder: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
     for key in _USAGE_KEYS:
-        if key in holder and (found := usage.of_payload(holder[key]))[0]:
+        if key in holder and (found := of_payload(holder[key]))[0]:
             return _with_details(found, holder.get("raw"))
     if "eval_count" in holder:  # Ollama has its counts at the top
-        return usage.of_payload(
-            {key: holder.get(key) for key in ("prompt_eval_count", "eval_count")}
-        )
+        return of_payload({key: holder.get(key) for key in ("prompt_eval_count", "eval_count")})
     return _usage_inside(holder)
 
 

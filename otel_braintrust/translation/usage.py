@@ -231,7 +231,7 @@ def _mend_by_others(counts: dict[str, int], records: UsageRecords, family: str) 
         is_total = COMPLETION in counts and counts[COMPLETION] == theirs.get(TOTAL)
         if is_total and counts[PROMPT] == theirs[PROMPT] > 0:
             counts[COMPLETION] = theirs.get(COMPLETION) or counts[COMPLETION]
-        cache = theirs.get(CACHED, 0) + _written(theirs)
+        cache = theirs.get(CACHED, 0) + written_to_cache(theirs)
         same_answer = counts.get(COMPLETION) == theirs.get(COMPLETION)
         if cache and same_answer and counts[PROMPT] + cache == theirs[PROMPT]:
             if counts.get(TOTAL) == counts[PROMPT] + counts.get(COMPLETION, 0):
@@ -250,14 +250,19 @@ def _drop_absent_halves(counts: dict[str, int]) -> None:
         counts.pop(CREATED, None)
 
 
-def _written(counts: Mapping[str, int]) -> int:
+def written_to_cache(counts: Mapping[str, int]) -> int:
+    """The tokens that a call wrote to a cache.
+
+    Args:
+        counts: canonical counts; those by how long they are kept may be told alone.
+    """
     return max(counts.get(CREATED, 0), counts.get(CREATED_5M, 0) + counts.get(CREATED_1H, 0))
 
 
 def _add_cache(usage: Usage, *, excludes_cache: bool) -> None:
     """Make the prompt count include what was read from and written to the cache."""
     counts = usage.counts
-    read, written = counts.get(CACHED, 0), _written(counts)
+    read, written = counts.get(CACHED, 0), written_to_cache(counts)
     if not read + written or PROMPT not in counts:
         return
     prompt, completion, total = counts[PROMPT], counts.get(COMPLETION, 0), counts.get(TOTAL)
@@ -299,118 +304,7 @@ def _settle_total(usage: Usage) -> None:
 def _check_parts(usage: Usage) -> None:
     """Put cache counts that cannot be part of the prompt aside."""
     counts = usage.counts
-    if PROMPT in counts and counts.get(CACHED, 0) + _written(counts) > counts[PROMPT]:
+    if PROMPT in counts and counts.get(CACHED, 0) + written_to_cache(counts) > counts[PROMPT]:
         for name in (CACHED, CREATED, CREATED_5M, CREATED_1H):
             if name in counts:
                 usage.rejected[name] = counts.pop(name)
-
-
-# A provider's own usage object, wherever it turns up as JSON. Nested keys are joined by a dot.
-_PAYLOAD_NAMES: dict[str, str] = {
-    "prompt_tokens": PROMPT,
-    "input_tokens": PROMPT,
-    "inputTokens": PROMPT,
-    "promptTokens": PROMPT,
-    "prompt_token_count": PROMPT,
-    "promptTokenCount": PROMPT,
-    "prompt_eval_count": PROMPT,
-    "inputTokens.total": PROMPT,
-    "completion_tokens": COMPLETION,
-    "output_tokens": COMPLETION,
-    "outputTokens": COMPLETION,
-    "completionTokens": COMPLETION,
-    "candidates_token_count": COMPLETION,
-    "candidatesTokenCount": COMPLETION,
-    "eval_count": COMPLETION,
-    "outputTokens.total": COMPLETION,
-    "total_tokens": TOTAL,
-    "totalTokens": TOTAL,
-    "total_token_count": TOTAL,
-    "totalTokenCount": TOTAL,
-    "prompt_tokens_details.cached_tokens": CACHED,
-    "cached_tokens": CACHED,
-    "input_tokens_details.cached_tokens": CACHED,
-    "input_token_details.cache_read": CACHED,
-    "cache_read_input_tokens": CACHED,
-    "cacheReadInputTokens": CACHED,
-    "cached_content_token_count": CACHED,
-    "cachedContentTokenCount": CACHED,
-    "cache_read_tokens": CACHED,
-    "cachedInputTokens": CACHED,
-    "cachedContentTokens": CACHED,
-    "cached_prompt_tokens": CACHED,
-    "inputTokens.cacheRead": CACHED,
-    "cache_creation_input_tokens": CREATED,
-    "cacheWriteInputTokens": CREATED,
-    "input_token_details.cache_creation": CREATED,
-    "cache_write_tokens": CREATED,
-    "inputTokens.cacheWrite": CREATED,
-    "cache_creation.ephemeral_5m_input_tokens": CREATED_5M,
-    "cache_creation.ephemeral_1h_input_tokens": CREATED_1H,
-    "completion_tokens_details.reasoning_tokens": REASONING,
-    "output_tokens_details.reasoning_tokens": REASONING,
-    "output_token_details.reasoning": REASONING,
-    "thoughts_token_count": REASONING,
-    "thoughtsTokenCount": REASONING,
-    "thoughtsTokens": REASONING,
-    "reasoning_tokens": REASONING,
-    "reasoningTokens": REASONING,
-    "outputTokens.reasoning": REASONING,
-    "prompt_tokens_details.audio_tokens": PROMPT_AUDIO,
-    "completion_tokens_details.audio_tokens": COMPLETION_AUDIO,
-    "input_token_details.audio": PROMPT_AUDIO,
-    "output_token_details.audio": COMPLETION_AUDIO,
-}
-_DETAIL_NAMES: dict[str, dict[str, str]] = {}
-for _key, _name in _PAYLOAD_NAMES.items():
-    _holder, _, _detail = _key.partition(".")
-    if _detail:
-        _DETAIL_NAMES.setdefault(_holder, {})[_detail] = _name
-# Names by which only APIs speak whose input leaves the cache tokens out (Anthropic, Bedrock).
-_EXCLUSIVE_NAMES = frozenset(
-    {"cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens"}
-)
-
-
-def of_payload(value: Any, *, includes_cache: bool = False) -> tuple[dict[str, int], bool]:
-    """Read a provider's usage object.
-
-    Args:
-        value: `usage`, `usage_metadata` or the like, as an object.
-        includes_cache: the producer has added the cache tokens to the input already.
-
-    Returns:
-        Canonical counts with cache tokens in the prompt, and whether the object left them out.
-    """
-    counts: dict[str, int] = {}
-    if not isinstance(value, dict):
-        return counts, False
-    details: list[tuple[Mapping[str, str], dict[str, Any]]] = []
-    for key, raw in value.items():
-        if isinstance(raw, dict):
-            if key in _DETAIL_NAMES:
-                details.append((_DETAIL_NAMES[key], raw))
-        elif (name := _PAYLOAD_NAMES.get(key)) is not None:
-            _note(counts, name, raw)
-    for names, inner in details:
-        for key, raw in inner.items():
-            if (name := names.get(key)) is not None:
-                _note(counts, name, raw)
-    excludes = (
-        not includes_cache
-        and not _EXCLUSIVE_NAMES.isdisjoint(value)
-        and ("input_tokens" in value or "inputTokens" in value)
-    )
-    if counts.get(REASONING) and ("thoughts_token_count" in value or "thoughtsTokenCount" in value):
-        counts[COMPLETION] = counts.get(COMPLETION, 0) + counts[REASONING]
-    if excludes and PROMPT in counts:
-        if counts.get(TOTAL) == counts[PROMPT] + counts.get(COMPLETION, 0):
-            counts.pop(TOTAL)
-        counts[PROMPT] += counts.get(CACHED, 0) + _written(counts)
-    return counts, excludes
-
-
-def _note(counts: dict[str, int], name: str, raw: Any) -> None:
-    """Note a count, unless one that is not zero is there."""
-    if not counts.get(name) and (count := token_count(raw)) is not None:
-        counts[name] = count

@@ -10,6 +10,7 @@ from typing import Any
 from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping, decode
+from otel_braintrust.translation.payload_usage import of_payload
 from otel_braintrust.translation.reading import DELIBERATE, KEPT_ELSEWHERE, Candidate, Reading
 from otel_braintrust.translation.times import seconds_since_start
 from otel_braintrust.translation.tools import to_tools
@@ -20,7 +21,6 @@ from otel_braintrust.translation.usage import (
     PROMPT,
     REASONING,
     TOTAL,
-    of_payload,
     token_count,
 )
 

@@ -10,9 +10,9 @@ from typing import Any
 from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
+from otel_braintrust.translation.payload_usage import of_payload
 from otel_braintrust.translation.reading import OLD_CONTENT, Candidate, Reading
 from otel_braintrust.translation.span import SpanEvent
-from otel_braintrust.translation.usage import of_payload
 from otel_braintrust.translation.wrappers import unwrap
 
 KINDS: dict[str, str | None] = {

@@ -10,8 +10,8 @@ from typing import Any
 from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.decoding import as_mapping
+from otel_braintrust.translation.payload_usage import of_payload
 from otel_braintrust.translation.reading import DELIBERATE, DOMAIN_FORM, Candidate, Reading
-from otel_braintrust.translation.usage import of_payload
 
 TYPES: dict[str, str | None] = {
     "llm": "llm",

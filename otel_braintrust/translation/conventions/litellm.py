@@ -11,8 +11,8 @@ from typing import Any
 from otel_braintrust.translation.conventions import marks, rules
 from otel_braintrust.translation.conventions.rules import Convention
 from otel_braintrust.translation.parameters import is_set
+from otel_braintrust.translation.payload_usage import of_payload
 from otel_braintrust.translation.reading import Reading
-from otel_braintrust.translation.usage import of_payload
 
 MAX_REPR_LENGTH = 4_000
 

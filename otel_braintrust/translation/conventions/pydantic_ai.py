@@ -15,6 +15,7 @@ from otel_braintrust.translation.decoding import as_list, as_mapping, decode, de
 from otel_braintrust.translation.model_requests import read_request
 from otel_braintrust.translation.model_responses import read_response
 from otel_braintrust.translation.parameters import parameters_of
+from otel_braintrust.translation.payload_usage import of_payload
 from otel_braintrust.translation.reading import (
     DUMP,
     FIRST_CHOICE,
@@ -251,7 +252,7 @@ def _response_data(reading: Reading, key: str, value: Any) -> bool:
             reading.offer("output", Candidate(FRAMEWORK, "as_is", response.choices, raw, order=8))
         else:
             reading.offer("output", Candidate(DUMP, "as_is", holder, raw, order=8))
-    counts, _ = usage.of_payload(holder.get("usage"))
+    counts, _ = of_payload(holder.get("usage"))
     for name, number in counts.items():
         reading.usage.add("payload", name, number, key)
     rest = {
@@ -266,7 +267,7 @@ def _response_data(reading: Reading, key: str, value: Any) -> bool:
 
 @marks.varying
 def _raw_usage(reading: Reading, key: str, value: Any) -> bool:
-    counts, excludes = usage.of_payload(as_mapping(value))
+    counts, excludes = of_payload(as_mapping(value))
     for name, number in counts.items():
         reading.usage.add("payload", name, number, key)
     if excludes:
