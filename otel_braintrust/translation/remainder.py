@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -47,53 +48,28 @@ class Said:
             depth: how deep in the row it is.
         """
         if isinstance(value, dict):
-            self._add_members(value, depth)
+            named: Iterable[tuple[Any, Any]] = value.items()
+        elif isinstance(value, (list, tuple)):
+            named = zip(repeat(name), value)
         else:
-            listed = isinstance(value, (list, tuple))
-            self._add_items(value if listed else (value,), name, depth)
-
-    def _add_members(self, value: Mapping[Any, Any], depth: int) -> None:
+            named = ((name, value),)
         if depth >= MAX_DEPTH:
             return
         # Payloads have thousands of leaves: none costs a call.
-        texts = self.texts
-        for key, inner in value.items():
+        texts, numbers = self.texts, self.numbers
+        for key, inner in named:
             kind = type(inner)
             if kind is str:
                 if inner not in texts:
                     texts.add(inner)
                     if inner[:1] in _MAY_BE_JSON:
                         self._open(inner)
-            elif kind is dict:
-                self._add_members(inner, depth + 1)
-            elif kind is list:
-                self._add_items(inner, str(key), depth + 1)
-            elif kind in _NUMBERS:
-                name = str(key)
-                self.numbers.add((name, inner))
-                if "tokens" in name:
-                    self.counts.add(inner)
+            elif kind is dict or kind is list or isinstance(inner, (dict, list, tuple)):
+                self.add(inner, str(key), depth + 1)
             elif inner is not None:
-                self._add_items((inner,), str(key), depth)
-
-    def _add_items(self, values: Iterable[Any], name: str, depth: int) -> None:
-        if depth >= MAX_DEPTH:
-            return
-        texts = self.texts
-        for inner in values:
-            kind = type(inner)
-            if kind is str:
-                if inner not in texts:
-                    texts.add(inner)
-                    if inner[:1] in _MAY_BE_JSON:
-                        self._open(inner)
-            elif kind is dict or isinstance(inner, dict):
-                self._add_members(inner, depth + 1)
-            elif kind is list or isinstance(inner, (list, tuple)):
-                self._add_items(inner, name, depth + 1)
-            elif inner is not None:
-                self.numbers.add((name, inner))
-                if "tokens" in name:
+                told = str(key)
+                numbers.add((told, inner))
+                if "tokens" in told:
                     self.counts.add(inner)
 
     def _open(self, text: str) -> None:
