@@ -9,19 +9,14 @@ from typing import Any
 from otel_braintrust.annotations import TAGS_ATTRIBUTE, united
 from otel_braintrust.sizes import attribute_values
 
-LANGFUSE_TAGS = "langfuse.trace.tags"
-OPENINFERENCE_TAGS = "tag.tags"
-LANGSMITH_TAGS = "langsmith.span.tags"
-LOGFIRE_TAGS = "logfire.tags"
-OPIK_TAGS = "opik.tags"
 # Where instrumentations write tags, Braintrust's own key first.
 TAG_ATTRIBUTES = (
     TAGS_ATTRIBUTE,
-    LANGFUSE_TAGS,
-    OPENINFERENCE_TAGS,
-    LANGSMITH_TAGS,
-    LOGFIRE_TAGS,
-    OPIK_TAGS,
+    "langfuse.trace.tags",
+    "tag.tags",
+    "langsmith.span.tags",
+    "logfire.tags",
+    "opik.tags",
 )
 # More open spans than this belong to a process that never ends them.
 MAX_OPEN_SPANS = 20_000
@@ -77,15 +72,7 @@ class LocalRoots:
             The span; with the tags that rose to it, if there are any.
         """
         risen = self._risen.pop(span_id, None) if self._risen else None
-        # An iterator over the keys would take longer than all the rest.
-        if risen is None and not (
-            TAGS_ATTRIBUTE in values
-            or LANGFUSE_TAGS in values
-            or OPENINFERENCE_TAGS in values
-            or LANGSMITH_TAGS in values
-            or LOGFIRE_TAGS in values
-            or OPIK_TAGS in values
-        ):
+        if risen is None and not _has_tags(values):
             return span
         if root is not None:
             root_id = root.context.span_id
@@ -137,6 +124,13 @@ class LocalRoots:
             self._ended[span.context.span_id] = tags
             if len(self._ended) > MAX_ENDED_ROOTS:
                 self._ended.pop(next(iter(self._ended)))
+
+
+def _has_tags(values: Mapping[str, Any]) -> bool:
+    for key in TAG_ATTRIBUTES:  # noqa: SIM110  (`any` would make a generator for every span)
+        if key in values:
+            return True
+    return False
 
 
 def _tags_of(values: Mapping[str, Any]) -> list[str]:
