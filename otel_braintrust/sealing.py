@@ -20,7 +20,7 @@ from otel_braintrust.traces import AssembledSpan, TraceAssembler
 from otel_braintrust.traces.beginnings import begun
 from otel_braintrust.traces.kin import Hold
 from otel_braintrust.translation.conventions.rules import Convention
-from otel_braintrust.writing import Made, Writer
+from otel_braintrust.writing import Addressed, Writer
 
 MAX_KEPT_PARENTS = 1000
 # An application's thread waits no longer for the interpreter; to let go of it takes time, too.
@@ -117,7 +117,7 @@ class Sealer:
         for ticket, entry in zip(tickets, entries, strict=True):
             if ticket.is_local_root and entry.row is not None:
                 _mark_local_root(entry.row)
-        return self.writer.write(Made(self._destination, tickets, entries), {})
+        return self.writer.write(Addressed(self._destination, tickets, entries), {})
 
     def _go_as_made(self, tickets: Sequence[Ticket], entries: Sequence[AssembledSpan]) -> bool:
         """Tell whether rows are sent where all are, and need nothing but to be encoded."""
@@ -130,7 +130,7 @@ class Sealer:
     def _sealed_one_by_one(
         self, tickets: Sequence[Ticket], entries: Sequence[AssembledSpan]
     ) -> list[Unit]:
-        groups: dict[int, Made] = {}
+        groups: dict[int, Addressed] = {}
         files: dict[Ticket, Mapping[str, Attachment]] = {}
         for ticket, entry in zip(tickets, entries, strict=True):
             try:
@@ -141,7 +141,7 @@ class Sealer:
             if place is None:
                 self._leave_out(ticket)
                 continue
-            group = groups.get(id(place)) or Made(place, [], [])
+            group = groups.get(id(place)) or Addressed(place, [], [])
             groups[id(place)] = group
             group.tickets.append(ticket)
             group.entries.append(entry)

@@ -17,7 +17,7 @@ from otel_braintrust.traces import AssembledSpan
 
 
 @dataclass(slots=True)
-class Made:
+class Addressed:
     """Spans whose rows are made, and go to one place.
 
     Attributes:
@@ -53,21 +53,23 @@ class Writer:
         self.encloser: Encloser | None = None
         self.bundler: Bundler | None = None
 
-    def write(self, made: Made, files: Mapping[Ticket, Mapping[str, Attachment]]) -> list[Unit]:
+    def write(
+        self, addressed: Addressed, files: Mapping[Ticket, Mapping[str, Attachment]]
+    ) -> list[Unit]:
         """Encode rows; their spans are let go of.
 
         Args:
-            made: The rows.
+            addressed: The rows.
             files: What was found in them before they were masked.
 
         Returns:
             The rows but for those that cannot be encoded.
         """
-        tickets, entries = made.tickets, made.entries
+        tickets, entries = addressed.tickets, addressed.entries
         parts: Iterable[tuple[slice, Bundle | None]] = [(slice(None), None)]
         if self.bundler is not None and not files:
             rows = [entry.row or {} for entry in entries]
-            parts = self.bundler.bundles(tickets, rows, made.place)
+            parts = self.bundler.bundles(tickets, rows, addressed.place)
         units: list[Unit] = []
         for part, bundle in parts:
             # Rows are searched together, and each for itself only where that finds something.
@@ -77,7 +79,7 @@ class Writer:
             if bundle is not None:
                 parcels = parcels_of(bundle)
             else:
-                parcels = [Parcel(b"", made.place, ticket) for ticket in tickets[part]]
+                parcels = [Parcel(b"", addressed.place, ticket) for ticket in tickets[part]]
             for parcel, entry in zip(parcels, entries[part], strict=True):
                 if self._is_encoded(parcel, entry, files):
                     units.append(parcel)
